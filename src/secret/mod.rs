@@ -1,0 +1,11 @@
+//! What is secret, and what names it.
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod name;
+
+pub use bytes::{OutOfSecretMemory, SecureBytes};
+pub use name::{
+    InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES, TrustProfileName,
+    validate_secret_key,
+};
