@@ -1,9 +1,11 @@
 //! What is secret, and what names it.
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod bytes;
 mod name;
 
+pub use buffer::SecureBuffer;
 pub use bytes::{OutOfSecretMemory, SecureBytes};
 pub use name::{
     InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES, TrustProfileName,

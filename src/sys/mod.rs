@@ -1,2 +1,15 @@
-//! The operating system, and the only `unsafe` code of the crate. Nothing here decides anything.
+//! The operating system, and the only `unsafe` code of the crate. Nothing here
+//! decides anything: each file wraps one thing the kernel or libc does, and
+//! says in its SAFETY comments which property makes that sound.
 #![allow(unsafe_code)]
+
+mod alloc;
+pub(crate) mod arena;
+pub mod exec;
+pub mod process;
+mod region;
+pub mod start;
+pub mod terminal;
+
+pub use alloc::WipingAllocator;
+pub use region::{Protection, Region, RegionError, weakest_protection};

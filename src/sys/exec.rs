@@ -1,0 +1,171 @@
+//! `execve`, and the block of strings that it is given.
+//!
+//! The block is one [`Region`]: the kernel copies the strings into the new
+//! program and then clears the region's pages with the rest of this process.
+//! `std::process::Command` would leave six copies of each value on the heap.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    os::unix::ffi::OsStrExt,
+    ptr,
+};
+
+use super::region::{Protection, Region, RegionError};
+
+/// Where `execvp` looks when there is no PATH (glibc's confstr(_CS_PATH)).
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+/// What runs a script without `#!`, as execvp(3) does.
+const SHELL: &CStr = c"/bin/sh";
+
+/// An environment, or any list of strings, ready for `execve`.
+#[derive(Debug)]
+pub struct Block {
+    region: Region,
+    /// Bytes taken by strings, from the region's start.
+    used: usize,
+    /// Entries: offsets into the region, or strings that live elsewhere.
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    Inside(usize),
+    Elsewhere(&'static CStr),
+}
+
+impl Block {
+    /// Room for strings of `bytes` in all, NULs included.
+    ///
+    /// # Errors
+    /// [`RegionError::OutOfMemory`]. Where locked memory is short the block takes
+    /// [`Protection::Plain`], since it lives for less than a millisecond.
+    pub fn with_capacity(bytes: usize) -> Result<Self, RegionError> {
+        let region = Region::map(bytes, Protection::Plain)?;
+        Ok(Self {
+            region,
+            used: 0,
+            entries: Vec::new(),
+        })
+    }
+
+    /// Adds a string made of `parts`, and its NUL.
+    ///
+    /// # Errors
+    /// [`RegionError::OutOfMemory`] if it does not fit in the capacity asked for.
+    pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), RegionError> {
+        let start = self.used;
+        for part in parts.iter().copied().chain([b"\0".as_slice()]) {
+            let end = self
+                .used
+                .checked_add(part.len())
+                .ok_or(RegionError::OutOfMemory)?;
+            let room = self.region.as_mut_slice().get_mut(self.used..end);
+            room.ok_or(RegionError::OutOfMemory)?.copy_from_slice(part);
+            self.used = end;
+        }
+        self.entries.push(Entry::Inside(start));
+        Ok(())
+    }
+
+    /// Adds a string that the kernel put into this process already.
+    pub fn push_inherited(&mut self, string: &'static CStr) {
+        self.entries.push(Entry::Elsewhere(string));
+    }
+
+    /// The array that `execve` wants: a pointer for each string, then a null one.
+    fn pointers(&self) -> Vec<*const libc::c_char> {
+        let base = self.region.as_slice();
+        let one = |entry: &Entry| match *entry {
+            Entry::Inside(offset) => base[offset..].as_ptr().cast(),
+            Entry::Elsewhere(string) => string.as_ptr(),
+        };
+        self.entries.iter().map(one).chain([ptr::null()]).collect()
+    }
+}
+
+/// Why a command did not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExecError {
+    /// No such file, in any folder of PATH.
+    #[error("no such command")]
+    NotFound,
+    /// There is one, and the kernel would not run it.
+    #[error("{}", nix::errno::Errno::from_raw(*.0).desc())]
+    NotExecutable(i32),
+}
+
+/// Becomes `program`, searched for in `path` (a PATH, or `None` for the
+/// system's default) as execvp(3) does. Returns only to say why it could not.
+///
+/// `before` runs immediately before the first try: the place to give back
+/// what the command must inherit.
+pub fn exec(
+    program: &OsStr,
+    arguments: &[CString],
+    environment: &Block,
+    path: Option<&[u8]>,
+    before: impl FnOnce(),
+) -> ExecError {
+    let argv: Vec<_> = arguments
+        .iter()
+        .map(|a| a.as_ptr())
+        .chain([ptr::null()])
+        .collect();
+    let envp = environment.pointers();
+    before();
+    let mut refusal = None;
+    for candidate in candidates(program.as_bytes(), path) {
+        match exec_one(&candidate, &argv, &envp) {
+            libc::ENOENT | libc::ENOTDIR => {}
+            // Somewhere else in PATH there may be one that may be run.
+            libc::EACCES => refusal = Some(libc::EACCES),
+            other => return ExecError::NotExecutable(other),
+        }
+    }
+    refusal.map_or(ExecError::NotFound, ExecError::NotExecutable)
+}
+
+fn candidates(program: &[u8], path: Option<&[u8]>) -> Vec<CString> {
+    let join = |folder: &[u8]| match folder {
+        b"" => CString::new(program),
+        _ => CString::new([folder, b"/", program].concat()),
+    };
+    if program.is_empty() {
+        return Vec::new();
+    }
+    if program.contains(&b'/') {
+        return CString::new(program).into_iter().collect();
+    }
+    let path = path.unwrap_or(DEFAULT_PATH);
+    path.split(|&byte| byte == b':')
+        .filter_map(|folder| join(folder).ok())
+        .collect()
+}
+
+/// One `execve`, with execvp's second try for a script without `#!`. Returns errno.
+fn exec_one(
+    file: &CStr,
+    argv: &[*const libc::c_char],
+    envp: &[*const libc::c_char],
+) -> libc::c_int {
+    // SAFETY: both arrays end with a null pointer and point at NUL-terminated
+    // strings that outlive the call, which either does not return or leaves
+    // everything as it was.
+    unsafe { libc::execve(file.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    let error = std::io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::ENOEXEC);
+    if error != libc::ENOEXEC {
+        return error;
+    }
+    let arguments = argv.get(1..).unwrap_or_default();
+    let script: Vec<_> = [SHELL.as_ptr(), file.as_ptr()]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
+    // SAFETY: as above; `arguments` brings the null pointer that ends the array.
+    unsafe { libc::execve(SHELL.as_ptr(), script.as_ptr(), envp.as_ptr()) };
+    std::io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::ENOEXEC)
+}
