@@ -1,0 +1,281 @@
+//! Reading, writing, removing and listing secrets.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{
+    SqlCipherStore,
+    database::{Seals, now},
+};
+use crate::{
+    secret::SecureBytes,
+    store::{StoreError, check_entry},
+};
+
+/// A value to store, and what is to be known about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// Its name.
+    pub key: &'a str,
+    /// The value.
+    pub value: &'a SecureBytes,
+    /// The registered name of the client that sets it.
+    pub set_by: Option<&'a str>,
+    /// From when on it is out of date, in milliseconds since the Unix epoch. The store only keeps
+    /// this; it does not act on it.
+    pub expires_at: Option<i64>,
+}
+
+impl<'a> Put<'a> {
+    /// `value` under `key`, with nothing else known.
+    #[must_use]
+    pub fn new(key: &'a str, value: &'a SecureBytes) -> Self {
+        Self { key, value, set_by: None, expires_at: None }
+    }
+}
+
+/// What is known of a secret without decrypting it. Times are in milliseconds since the Unix
+/// epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretInfo {
+    /// Its name.
+    pub key: String,
+    /// The version that is current: 1 at first, raised by each write.
+    pub version: u32,
+    /// When its first version was set.
+    pub created_at: i64,
+    /// When its current version was set.
+    pub updated_at: i64,
+    /// The client that set it.
+    pub set_by: Option<String>,
+    /// From when on it is out of date.
+    pub expires_at: Option<i64>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// Secrets that were not there before.
+    pub added: usize,
+    /// Secrets that got a new version.
+    pub overwritten: usize,
+}
+
+const LIST: &str = "
+    SELECT s.key, a.version, s.created_at, s.updated_at, a.set_by, a.expires_at
+    FROM secrets AS s INDEXED BY secrets_times JOIN attributes AS a ON a.key = s.key";
+
+impl SqlCipherStore {
+    /// The value of `key`. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Damaged`] for a value that was altered or belongs
+    /// to another key, [`StoreError::Locked`], [`StoreError::OutOfSecretMemory`].
+    pub fn read(&self, key: &str) -> Result<SecureBytes, StoreError> {
+        self.with(|database| database.read(|connection, seals| read(connection, seals, key)))
+    }
+
+    /// The values of `keys`, in that order, each as [`read`](Self::read) would answer it. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`].
+    pub fn read_many(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<Result<SecureBytes, StoreError>>, StoreError> {
+        self.with(|database| {
+            database.read(|connection, seals| {
+                Ok(keys.iter().map(|key| read(connection, seals, key)).collect())
+            })
+        })
+    }
+
+    /// Stores a value, and says which version it is. The one before is kept as an older version.
+    /// Blocks until it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidKey`], [`StoreError::ValueTooLong`], [`StoreError::DiskFull`],
+    /// [`StoreError::ReadOnly`], [`StoreError::Locked`], [`StoreError::InputOutput`]: what was
+    /// stored before is as it was.
+    pub fn put(&self, entry: &Put<'_>) -> Result<u32, StoreError> {
+        check_entry(entry.key, entry.value)?;
+        self.with(|database| {
+            let history = database.history();
+            database.write(|transaction, seals| put(transaction, seals, entry, history))
+        })
+    }
+
+    /// Stores all of `entries`, or none. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] with the first key that does, unless `overwrite`; else as
+    /// [`put`](Self::put).
+    pub fn import(&self, entries: &[Put<'_>], overwrite: bool) -> Result<Imported, StoreError> {
+        entries.iter().try_for_each(|entry| check_entry(entry.key, entry.value))?;
+        self.with(|database| {
+            let history = database.history();
+            database.write(|transaction, seals| {
+                let mut imported = Imported::default();
+                for entry in entries {
+                    match put(transaction, seals, entry, history)? {
+                        1 => imported.added += 1,
+                        _ if overwrite => imported.overwritten += 1,
+                        _ => return Err(StoreError::Exists { key: entry.key.to_owned() }),
+                    }
+                }
+                Ok(imported)
+            })
+        })
+    }
+
+    /// Removes `key`, its value and the older versions of it. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as [`put`](Self::put).
+    pub fn remove(&self, key: &str) -> Result<(), StoreError> {
+        self.with(|database| {
+            database.write(|transaction, _| {
+                // The foreign keys take the versions and attributes along.
+                let mut delete =
+                    transaction.prepare_cached("DELETE FROM secrets WHERE key = ?1")?;
+                match delete.execute([key])? {
+                    0 => Err(StoreError::NotFound),
+                    _ => Ok(()),
+                }
+            })
+        })
+    }
+
+    /// The names of all secrets, sorted by bytes. Reads an index that holds no values. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::Damaged`].
+    pub fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.with(|database| {
+            database.read(|connection, _| {
+                let mut list =
+                    connection.prepare_cached("SELECT key FROM secrets ORDER BY key")?;
+                let keys = list.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+                Ok(keys)
+            })
+        })
+    }
+
+    /// What is known of all secrets, sorted by key. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::Damaged`].
+    pub fn list(&self) -> Result<Vec<SecretInfo>, StoreError> {
+        self.with(|database| {
+            database.read(|connection, _| {
+                let mut list = connection.prepare_cached(&format!("{LIST} ORDER BY s.key"))?;
+                let infos = list.query_map((), info)?.collect::<Result<_, _>>()?;
+                Ok(infos)
+            })
+        })
+    }
+
+    /// What is known of `key`. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], and as [`list`](Self::list).
+    pub fn info(&self, key: &str) -> Result<SecretInfo, StoreError> {
+        self.with(|database| {
+            database.read(|connection, _| {
+                let mut find = connection.prepare_cached(&format!("{LIST} WHERE s.key = ?1"))?;
+                find.query_row([key], info).optional()?.ok_or(StoreError::NotFound)
+            })
+        })
+    }
+}
+
+fn info(row: &rusqlite::Row<'_>) -> rusqlite::Result<SecretInfo> {
+    Ok(SecretInfo {
+        key: row.get(0)?,
+        version: row.get(1)?,
+        created_at: row.get(2)?,
+        updated_at: row.get(3)?,
+        set_by: row.get(4)?,
+        expires_at: row.get(5)?,
+    })
+}
+
+pub(super) fn read(
+    connection: &Connection,
+    seals: &Seals,
+    key: &str,
+) -> Result<SecureBytes, StoreError> {
+    let mut find = connection.prepare_cached("SELECT value FROM secrets WHERE key = ?1")?;
+    let mut rows = find.query([key])?;
+    let row = rows.next()?.ok_or(StoreError::NotFound)?;
+    seals.open(key, sealed(row, 0)?)
+}
+
+/// The sealed bytes in a column, where SQLite has them.
+pub(super) fn sealed<'a>(
+    row: &'a rusqlite::Row<'_>,
+    column: usize,
+) -> Result<&'a [u8], StoreError> {
+    row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged { what: "a value is no blob" })
+}
+
+pub(super) fn put(
+    transaction: &Transaction<'_>,
+    seals: &Seals,
+    entry: &Put<'_>,
+    history: u32,
+) -> Result<u32, StoreError> {
+    let sealed = seals.seal(entry.key, entry.value)?;
+    let now = now();
+    let version = match set_aside(transaction, entry.key, history)? {
+        Some(current) => {
+            transaction
+                .prepare_cached("UPDATE secrets SET value = ?2, updated_at = ?3 WHERE key = ?1")?
+                .execute(params![entry.key, sealed, now])?;
+            current + 1
+        }
+        None => {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO secrets(key, value, created_at, updated_at)
+                     VALUES (?1, ?2, ?3, ?3)",
+                )?
+                .execute(params![entry.key, sealed, now])?;
+            1
+        }
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO attributes(key, version, set_by, expires_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT(key) DO UPDATE SET version = excluded.version,
+             set_by = excluded.set_by, expires_at = excluded.expires_at",
+        )?
+        .execute(params![entry.key, version, entry.set_by, entry.expires_at])?;
+    Ok(version)
+}
+
+// Copies the current version of `key`, sealed as it is, to the older ones, of which `history`
+// stay. Says which version it was.
+fn set_aside(
+    transaction: &Transaction<'_>,
+    key: &str,
+    history: u32,
+) -> Result<Option<u32>, StoreError> {
+    let current: Option<u32> = transaction
+        .prepare_cached("SELECT version FROM attributes WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    let Some(version) = current else { return Ok(None) };
+    if history > 0 {
+        transaction
+            .prepare_cached(
+                "INSERT INTO versions(key, version, value, created_at, set_by)
+                 SELECT s.key, a.version, s.value, s.updated_at, a.set_by
+                 FROM secrets AS s JOIN attributes AS a ON a.key = s.key WHERE s.key = ?1",
+            )?
+            .execute([key])?;
+    }
+    transaction
+        .prepare_cached("DELETE FROM versions WHERE key = ?1 AND version <= ?2")?
+        .execute(params![key, i64::from(version) - i64::from(history)])?;
+    Ok(Some(version))
+}

@@ -1,0 +1,123 @@
+//! How far a vault had come, noted outside of it.
+//!
+//! A database that is put back to an older copy is whole in itself. The note is what gives it
+//! away. It is written after each commit, so after a crash it may lag behind; that the vault is
+//! *behind the note* is what can't happen by itself.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use super::{VaultError, VaultId, folder};
+use crate::{
+    crypto::keyed_mac,
+    secret::SecureBytes,
+};
+
+const NOTE_MAX_BYTES: u64 = 256;
+
+/// How many write transactions a vault has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(pub u64);
+
+/// What was found of the note at an unlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// None: the vault is new here, was brought from elsewhere, or the note was removed.
+    Absent,
+    /// The vault is where the note says.
+    Same,
+    /// The note lags behind, as after a crash between commit and note.
+    Behind,
+    /// The vault went back, or the note was altered, and that was accepted.
+    Accepted,
+}
+
+/// The place of one vault's note, and the key that authenticates it.
+pub(in crate::store) struct GenerationNote {
+    folder: PathBuf,
+    id: VaultId,
+    mac_key: SecureBytes,
+}
+
+impl GenerationNote {
+    pub(super) fn new(folder: &Path, id: VaultId, mac_key: SecureBytes) -> Self {
+        Self { folder: folder.to_owned(), id, mac_key }
+    }
+
+    /// Notes `generation`: beside, synced, renamed.
+    ///
+    /// The folder is not synced: a rename that a power cut takes back leaves the note before,
+    /// which only lags behind.
+    pub(in crate::store) fn write(&self, generation: u64) -> Result<(), VaultError> {
+        folder::make_folder(&self.folder)?;
+        let beside = self.folder.join(format!(".{}.new", self.id));
+        match fs::remove_file(&beside) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
+                return Err(folder::named(&beside, &why));
+            }
+            _ => (),
+        }
+        let statement = self.statement(generation);
+        let mac = keyed_mac(&self.mac_key, statement.as_bytes())?;
+        folder::write_new_file(&beside, format!("{statement}mac {mac}\n").as_bytes())?;
+        fs::rename(&beside, self.path()).map_err(|why| folder::named(&beside, &why))
+    }
+
+    /// Holds the generation of the vault against the note.
+    pub(super) fn compare(
+        &self,
+        found: Generation,
+        accept_older: bool,
+    ) -> Result<Note, VaultError> {
+        match self.read() {
+            Ok(None) => Ok(Note::Absent),
+            Ok(Some(noted)) if found == noted => Ok(Note::Same),
+            Ok(Some(noted)) if found > noted => Ok(Note::Behind),
+            Ok(Some(_)) | Err(VaultError::NoteAltered) if accept_older => Ok(Note::Accepted),
+            Ok(Some(noted)) => Err(VaultError::WentBack { found: found.0, noted: noted.0 }),
+            Err(why) => Err(why),
+        }
+    }
+
+    fn read(&self) -> Result<Option<Generation>, VaultError> {
+        let text = match folder::read_private_file(&self.path(), NOTE_MAX_BYTES) {
+            Ok(text) => text,
+            Err(VaultError::Missing) => return Ok(None),
+            Err(VaultError::Damaged { .. }) => return Err(VaultError::NoteAltered),
+            Err(why) => return Err(why),
+        };
+        self.parse(&text).ok_or(VaultError::NoteAltered)?.map(Some)
+    }
+
+    fn parse(&self, text: &[u8]) -> Option<Result<Generation, VaultError>> {
+        let mut lines = std::str::from_utf8(text).ok()?.lines().skip(2);
+        let generation = lines.next()?.strip_prefix("generation ")?.parse().ok()?;
+        let mac = blake3::Hash::from_hex(lines.next()?.strip_prefix("mac ")?).ok()?;
+        let statement = self.statement(generation);
+        if text != format!("{statement}mac {mac}\n").as_bytes() {
+            return None;
+        }
+        match keyed_mac(&self.mac_key, statement.as_bytes()) {
+            // Compared in constant time.
+            Ok(expected) if expected == mac => Some(Ok(Generation(generation))),
+            Ok(_) => None,
+            Err(why) => Some(Err(why.into())),
+        }
+    }
+
+    fn statement(&self, generation: u64) -> String {
+        format!("pds-generation 1\nid {}\ngeneration {generation}\n", self.id)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(self.id.to_string())
+    }
+}
+
+impl fmt::Debug for GenerationNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GenerationNote")
+    }
+}
