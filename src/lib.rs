@@ -13,11 +13,16 @@
 //! blocking, and gone at `execve`, when it *becomes* the command. The **daemon**
 //! keeps what is unlocked. They meet only in [`wire`].
 //!
-//! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, `store`;
+//! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, [`store`];
 //! `unsafe` one folder, [`sys`].
 
+pub mod client;
+pub mod config;
+pub mod crypto;
+pub mod daemon;
 pub mod home;
 pub mod secret;
+pub mod store;
 pub mod sys;
 pub mod wire;
 

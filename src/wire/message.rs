@@ -140,15 +140,18 @@ pub struct Entry<'b> {
 /// What a manifest asks for, to be compared with what was approved.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ManifestClaim<'b> {
-    /// The canonical path, any bytes.
-    #[cbor(b(0), with = "minicbor::bytes")]
-    pub path: &'b [u8],
+    /// The canonical path; bytes that are not UTF-8 are escaped, injectively.
+    #[b(0)]
+    pub path: &'b str,
     /// The owner's user id.
     #[n(1)]
     pub owner: u32,
     /// A digest for each thing asked for, at most [`BATCH_MAX_ENTRIES`] and a few.
     #[cbor(n(2), decode_with = "bounded")]
     pub items: Vec<ItemDigest>,
+    /// The profiles that it names where an entry names none.
+    #[cbor(b(3), decode_with = "bounded")]
+    pub profiles: Vec<&'b str>,
 }
 
 /// A value to store.
@@ -210,7 +213,7 @@ pub struct Approve<'b> {
     /// The profile whose vault keeps it.
     #[b(0)]
     pub profile: &'b str,
-    /// What is approved.
+    /// What is approved, in place of what was.
     #[b(1)]
     pub manifest: ManifestClaim<'b>,
 }
@@ -221,9 +224,9 @@ pub struct ManifestInProfile<'b> {
     /// The profile.
     #[b(0)]
     pub profile: &'b str,
-    /// The manifest's canonical path.
-    #[cbor(b(1), with = "minicbor::bytes")]
-    pub path: &'b [u8],
+    /// The manifest's canonical path, as in a [`ManifestClaim`].
+    #[b(1)]
+    pub path: &'b str,
 }
 
 /// What the daemon answers.
@@ -269,7 +272,7 @@ pub struct KeyRow<'b> {
     /// The key.
     #[b(0)]
     pub key: &'b str,
-    /// How many times it was set.
+    /// The number of its current version, from 1.
     #[n(1)]
     pub version: u32,
     /// When it was first set, in milliseconds since 1970.
@@ -286,9 +289,9 @@ pub struct KeyRow<'b> {
 /// One approved manifest.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ApprovalRow<'b> {
-    /// Its canonical path, any bytes.
-    #[cbor(b(0), with = "minicbor::bytes")]
-    pub path: &'b [u8],
+    /// Its canonical path, as in a [`ManifestClaim`].
+    #[b(0)]
+    pub path: &'b str,
     /// When, in milliseconds since 1970.
     #[n(1)]
     pub approved_at: i64,
@@ -458,6 +461,49 @@ pub enum Reason {
     /// The vault's files can't be read or written.
     #[n(30)]
     VaultUnreadable,
+    /// The manifest's approval does not cover what it asks for.
+    #[n(31)]
+    NotApproved,
+}
+
+impl Reason {
+    /// The stable word for it, on the audit trail and in `--json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::ProfileInactive => "profile-locked",
+            Self::ProfileUnknown => "profile-unknown",
+            Self::IdentityUnknown => "identity-unknown",
+            Self::IdentityRevoked => "identity-revoked",
+            Self::RateLimited => "rate-limited",
+            Self::AccessDenied => "access-denied",
+            Self::InvalidKey => "invalid-key",
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::WrongPassword => "wrong-password",
+            Self::TooSoon => "too-soon",
+            Self::VaultDamaged => "vault-damaged",
+            Self::HeaderMissing => "header-missing",
+            Self::DatabaseMissing => "database-missing",
+            Self::OtherVault => "other-vault",
+            Self::VaultWentBack => "vault-went-back",
+            Self::VaultNewer => "vault-newer",
+            Self::VaultUnsafe => "vault-unsafe",
+            Self::ValueTooLong => "value-too-long",
+            Self::DiskFull => "disk-full",
+            Self::ReadOnly => "read-only",
+            Self::OutOfSecretMemory => "out-of-secret-memory",
+            Self::AuditUnavailable => "audit-unavailable",
+            Self::InvalidProfile => "invalid-profile",
+            Self::Malformed => "malformed",
+            Self::VaultExists => "vault-exists",
+            Self::UnusablePassword => "unusable-password",
+            Self::Internal => "internal",
+            Self::VaultUnreadable => "vault-unreadable",
+            Self::NotApproved => "not-approved",
+        }
+    }
 }
 
 impl minicbor::encode::Write for SecureBuffer {
@@ -522,9 +568,10 @@ mod tests {
                 required: true,
             }],
             manifest: Some(ManifestClaim {
-                path: b"/p/\xFF/pds.toml",
+                path: "/p/pds.toml",
                 owner: 1000,
                 items: vec![ItemDigest([7; 32])],
+                profiles: vec!["work"],
             }),
             project: Some("billing"),
             command: None,

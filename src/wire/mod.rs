@@ -45,3 +45,6 @@ pub const MESSAGE_MAX_BYTES: usize = 8 << 20;
 
 /// A batch has at most this many entries, as a manifest has.
 pub const BATCH_MAX_ENTRIES: usize = 4_096;
+
+/// What a daemon says on its standard output once it accepts connections.
+pub const READY: &str = "ready\n";

@@ -1,0 +1,149 @@
+//! The files that a client needs, and whether they are its own.
+//!
+//! The launcher trusts the daemon's public key because the folder that it lies
+//! in is the user's own and nobody else's to write to. So that is checked, and
+//! the socket's folder too: a socket that another user could replace would get
+//! a password typed into it.
+
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read},
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+};
+
+use super::ClientError;
+use crate::{
+    home::Home,
+    secret::SecureBytes,
+    sys::process::effective_uid,
+    wire::identity::{KEY_BYTES, KeyPair, PublicStaticKey},
+};
+
+/// The lock file holds a path, which has at most this many bytes here.
+const LOCK_MAX_BYTES: usize = 4_096;
+
+/// Where the daemon is, who it is, and who we are.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) socket: PathBuf,
+    pub(super) daemon: PublicStaticKey,
+    pub(super) launcher: KeyPair,
+}
+
+impl Endpoint {
+    /// Reads what a daemon has left for its clients; `None` if none ever did.
+    pub(super) fn find(home: &Home) -> Result<Option<Self>, ClientError> {
+        if !is_private_folder(&home.data)? {
+            return Ok(None);
+        }
+        let Some(mut key_file) = open_own(&home.launcher_key())? else {
+            return Ok(None);
+        };
+        let mut bytes = SecureBytes::zeroed(2 * KEY_BYTES)?;
+        key_file.read_exact(bytes.expose_mut())?;
+        let launcher = KeyPair::from_file_bytes(bytes.expose())?.ok_or(ClientError::Malformed)?;
+        let Some(mut public) = open_own(&home.daemon_public_key())? else {
+            return Ok(None);
+        };
+        let mut daemon = PublicStaticKey::default();
+        public.read_exact(&mut daemon)?;
+        // The daemon may have another environment than a client of cron or sudo,
+        // and so another runtime folder: its lock says where its socket is.
+        let socket = locked_socket(&home.lock_file())?.unwrap_or_else(|| home.socket());
+        Ok(Some(Self {
+            socket,
+            daemon,
+            launcher,
+        }))
+    }
+
+    /// Connects to the socket, if it and its folder are the user's own.
+    pub(super) fn connect(&self) -> Result<UnixStream, ClientError> {
+        let folder = self.socket.parent().unwrap_or(Path::new("/"));
+        if !is_private_folder(folder)? {
+            return Err(ClientError::NoDaemon);
+        }
+        let Some(metadata) = metadata(&self.socket)? else {
+            return Err(ClientError::NoDaemon);
+        };
+        if !metadata.file_type().is_socket() {
+            return Err(not_private(&self.socket, "is not a socket"));
+        }
+        check_own(&self.socket, &metadata)?;
+        UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon,
+            _ => error.into(),
+        })
+    }
+}
+
+fn locked_socket(lock: &Path) -> Result<Option<PathBuf>, ClientError> {
+    let Some(file) = open_own(lock)? else {
+        return Ok(None);
+    };
+    let mut path = Vec::new();
+    file.take(LOCK_MAX_BYTES as u64).read_to_end(&mut path)?;
+    let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+    Ok(path.is_absolute().then_some(path))
+}
+
+fn not_private(path: &Path, what: &'static str) -> ClientError {
+    ClientError::NotPrivate {
+        path: path.to_owned(),
+        what,
+    }
+}
+
+/// The metadata of `path` itself, links not followed; `None` if there is nothing.
+fn metadata(path: &Path) -> Result<Option<Metadata>, ClientError> {
+    match path.symlink_metadata() {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check_own(path: &Path, metadata: &Metadata) -> Result<(), ClientError> {
+    if metadata.uid() != effective_uid() {
+        return Err(not_private(path, "belongs to another user"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(not_private(path, "is open to other users"));
+    }
+    Ok(())
+}
+
+/// Whether `path` is a folder of this user's alone; false if it isn't there.
+fn is_private_folder(path: &Path) -> Result<bool, ClientError> {
+    let Some(metadata) = metadata(path)? else {
+        return Ok(false);
+    };
+    if !metadata.is_dir() {
+        return Err(not_private(path, "is not a folder"));
+    }
+    check_own(path, &metadata).map(|()| true)
+}
+
+/// Opens a file of this user's alone, following no link; `None` if it isn't there.
+fn open_own(path: &Path) -> Result<Option<File>, ClientError> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(not_private(path, "is a symbolic link"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(not_private(path, "is not a regular file"));
+    }
+    check_own(path, &metadata)?;
+    Ok(Some(file))
+}

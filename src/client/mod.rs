@@ -1,0 +1,195 @@
+//! The launcher's side of the socket: connect or start the daemon, shake hands, ask.
+//!
+//! Blocking, on one connection, without a runtime: the process that this runs
+//! in is about to become somebody else's.
+#![forbid(unsafe_code)]
+
+mod files;
+mod start;
+
+pub use start::daemon_command;
+
+use std::{
+    io::{self, Read},
+    os::{fd::AsRawFd, unix::net::UnixStream},
+    path::PathBuf,
+};
+
+use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
+
+use crate::{
+    home::Home,
+    secret::{OutOfSecretMemory, SecureBuffer},
+    sys::process::effective_uid,
+    wire::{
+        FRAME_MAX_BYTES, PROTOCOL_VERSION,
+        channel::{Channel, ChannelError, Initiator},
+        frame,
+        message::{self, Request, Response},
+    },
+};
+use files::Endpoint;
+
+/// Why the daemon can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No daemon runs, and this command doesn't start one.
+    #[error("no daemon is running")]
+    NoDaemon,
+    /// The daemon that was started did not come up; what it said.
+    #[error("the daemon did not start: {0}")]
+    CannotStart(String),
+    /// A folder, key or socket that another user could have put there.
+    #[error("`{path}` {what}, so it is not used")]
+    NotPrivate {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The socket is another user's.
+    #[error("the socket `{0}` belongs to another user")]
+    ForeignDaemon(PathBuf),
+    /// The daemon is of another version.
+    #[error(
+        "the daemon is {build} and speaks protocol {version}; this is protocol {PROTOCOL_VERSION}"
+    )]
+    OtherVersion {
+        /// The protocol it speaks.
+        version: u8,
+        /// Its build.
+        build: String,
+    },
+    /// Whoever answers does not have the daemon's key, or does not take ours.
+    #[error("the daemon and this client do not know each other's keys")]
+    NotOurDaemon,
+    /// The daemon ended the connection.
+    #[error("the daemon closed the connection")]
+    Closed,
+    /// What the daemon sent makes no sense.
+    #[error("the daemon's answer makes no sense")]
+    Malformed,
+    /// This process has no more memory for secrets.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+    /// The kernel refused a read or a write.
+    #[error("can't talk to the daemon: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<ChannelError> for ClientError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::OutOfSecretMemory(short) => Self::OutOfSecretMemory(short),
+            ChannelError::Refused => Self::NotOurDaemon,
+            ChannelError::Malformed | ChannelError::Frame(_) => Self::Malformed,
+        }
+    }
+}
+
+/// An open channel to the daemon.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    channel: Channel,
+}
+
+impl Client {
+    /// Connects to a daemon that runs.
+    ///
+    /// # Errors
+    /// [`ClientError::NoDaemon`] if none does.
+    pub fn connect(home: &Home) -> Result<Self, ClientError> {
+        let endpoint = Endpoint::find(home)?.ok_or(ClientError::NoDaemon)?;
+        let stream = endpoint.connect()?;
+        let credentials = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
+        if credentials.uid() != effective_uid() {
+            return Err(ClientError::ForeignDaemon(endpoint.socket));
+        }
+        let (initiator, first) = Initiator::begin(&endpoint.launcher, &endpoint.daemon)?;
+        let mut framed = Vec::with_capacity(first.len() + frame::LENGTH_BYTES);
+        frame::write(&first, &mut framed).map_err(|_| ClientError::Malformed)?;
+        send_all(&stream, &framed)?;
+        let answer = read_frame(&stream)?;
+        match initiator.finish(&answer) {
+            Ok(channel) => Ok(Self { stream, channel }),
+            Err(error) => Err(explain_handshake(&answer).unwrap_or_else(|| error.into())),
+        }
+    }
+
+    /// Connects, starting a daemon if none runs.
+    ///
+    /// # Errors
+    /// [`ClientError::CannotStart`] if it does not come up.
+    pub fn connect_or_start(home: &Home) -> Result<Self, ClientError> {
+        match Self::connect(home) {
+            // The second case is a daemon that was just leaving.
+            Err(ClientError::NoDaemon | ClientError::Closed) => {
+                start::start(home)?;
+                Self::connect(home)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Asks one thing. The answer's values stay in `buffer`.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer; a refusal is an answer.
+    pub fn ask<'b>(
+        &mut self,
+        request: &Request<'_>,
+        buffer: &'b mut SecureBuffer,
+    ) -> Result<Response<'b>, ClientError> {
+        let encoded = message::encode(request)?;
+        let mut sealed = Vec::new();
+        self.channel.seal(encoded.as_slice(), &mut sealed)?;
+        drop(encoded);
+        send_all(&self.stream, &sealed)?;
+        *buffer = SecureBuffer::new()?;
+        loop {
+            let frame = read_frame(&self.stream)?;
+            if self.channel.open(&frame, buffer)? {
+                break;
+            }
+        }
+        message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)
+    }
+}
+
+/// A daemon of another version answers the handshake in clear.
+fn explain_handshake(answer: &[u8]) -> Option<ClientError> {
+    let (version, build) = frame::parse_version_answer(answer)?;
+    Some(ClientError::OtherVersion { version, build })
+}
+
+/// Sends without SIGPIPE: its disposition is the command's, not ours to change.
+fn send_all(stream: &UnixStream, mut bytes: &[u8]) -> Result<(), ClientError> {
+    while !bytes.is_empty() {
+        match send(stream.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
+            Ok(sent) => bytes = &bytes[sent..],
+            Err(nix::Error::EINTR) => {}
+            Err(nix::Error::EPIPE | nix::Error::ECONNRESET) => return Err(ClientError::Closed),
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+    }
+    Ok(())
+}
+
+fn read_frame(mut stream: &UnixStream) -> Result<Vec<u8>, ClientError> {
+    let mut field = [0; frame::LENGTH_BYTES];
+    read_exact(&mut stream, &mut field)?;
+    let len = frame::length(field, FRAME_MAX_BYTES).map_err(|_| ClientError::Malformed)?;
+    let mut frame = vec![0; len];
+    read_exact(&mut stream, &mut frame)?;
+    Ok(frame)
+}
+
+fn read_exact(stream: &mut &UnixStream, bytes: &mut [u8]) -> Result<(), ClientError> {
+    stream
+        .read_exact(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ClientError::Closed,
+            _ => error.into(),
+        })
+}

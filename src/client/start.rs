@@ -1,0 +1,79 @@
+//! Starting the daemon: it answers when it is ready and not before.
+//!
+//! The command that this process becomes must not find a child that it never
+//! made, so the daemon is a grandchild: `pds daemon --background` starts
+//! `pds daemon --detached` and is gone.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::Read,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use super::ClientError;
+use crate::{home::Home, wire::READY};
+
+/// More than any message of a daemon that did not start.
+const ANSWER_MAX_BYTES: u64 = 4_096;
+/// The variables that the daemon gets: those that say where things are, and how
+/// long to keep them. Nothing else of a caller's environment is its business.
+const VARIABLES: [&str; 8] = [
+    "PDS_HOME",
+    "PDS_LOG",
+    "PDS_SECRET_TTL",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Starts a daemon, or finds the one that somebody else has started meanwhile.
+pub(super) fn start(home: &Home) -> Result<(), ClientError> {
+    let mut child = daemon_command("--background", home)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| ClientError::CannotStart(error.to_string()))?;
+    let mut answer = String::new();
+    if let Some(output) = child.stdout.take() {
+        output.take(ANSWER_MAX_BYTES).read_to_string(&mut answer)?;
+    }
+    child.wait()?;
+    match answer.as_str() {
+        READY => Ok(()),
+        "" => Err(ClientError::CannotStart(format!(
+            "it said nothing; see `{}`",
+            home.log_file().display()
+        ))),
+        said => Err(ClientError::CannotStart(said.trim_end().to_owned())),
+    }
+}
+
+/// The command line of a daemon in folder `/` with an environment of pds's paths alone.
+pub fn daemon_command(mode: &str, home: &Home) -> Command {
+    let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let mut command = Command::new(program);
+    command.arg0("pds").args(["daemon", mode]);
+    command
+        .env_clear()
+        .envs(VARIABLES.iter().filter_map(|name| {
+            let value = env::var_os(name)?;
+            Some((name, absolute_home(name, value, home)))
+        }));
+    command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// `PDS_HOME` may be relative to a folder that the daemon does not start in.
+fn absolute_home(name: &str, value: OsString, home: &Home) -> OsString {
+    match home.data.parent() {
+        Some(root) if name == "PDS_HOME" && !value.is_empty() => root.as_os_str().to_owned(),
+        _ => value,
+    }
+}

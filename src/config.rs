@@ -1,0 +1,307 @@
+//! The user's own `config.toml`: lifetimes, access rules, rates, and what a
+//! project may lift. pds reads it and never writes it; no manifest can change it.
+#![forbid(unsafe_code)]
+
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::secret::TrustProfileName;
+
+/// A config file has at most this many bytes.
+pub const CONFIG_MAX_BYTES: u64 = 256 << 10;
+
+/// Everything that `config.toml` can say. Each part is optional.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether manifests need an approval.
+    pub approval: Approval,
+    /// How many earlier versions of a value a vault keeps.
+    pub history: u32,
+    /// How long things stay in memory.
+    pub lifetimes: Lifetimes,
+    /// When the audit trail reaches the disk.
+    pub audit: Audit,
+    /// Token buckets, by requester.
+    pub rate: BTreeMap<String, Rate>,
+    /// Access rules, by profile and requester.
+    pub acl: BTreeMap<ProfileKey, BTreeMap<String, Grants>>,
+    /// Refused variables that a project may set all the same, by the folder of its manifest.
+    pub lift: BTreeMap<String, Lift>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            approval: Approval::On,
+            history: 10,
+            lifetimes: Lifetimes::default(),
+            audit: Audit::default(),
+            rate: BTreeMap::new(),
+            acl: BTreeMap::new(),
+            lift: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether a manifest needs an approval before anything is resolved for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// It does.
+    On,
+    /// It doesn't: for those who want none.
+    Off,
+}
+
+/// Three lifetimes, all on `CLOCK_BOOTTIME`, which goes on during suspend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lifetimes {
+    /// Of a value in the cache.
+    #[serde(deserialize_with = "duration")]
+    pub value: Duration,
+    /// Of an unlocked profile, however much it is used.
+    #[serde(deserialize_with = "duration")]
+    pub unlocked: Duration,
+    /// Of an unlocked profile that nobody uses.
+    #[serde(deserialize_with = "duration")]
+    pub idle: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            value: Duration::from_secs(300),
+            unlocked: Duration::from_secs(8 * 3600),
+            idle: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// When the audit trail reaches the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Before each release, or within a time of it.
+    pub sync: Sync,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            sync: Sync::Within(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// How soon a line of the audit trail is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Before what it is about is released.
+    Always,
+    /// Within this time.
+    Within(Duration),
+}
+
+impl<'de> Deserialize<'de> for Sync {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        match text.as_str() {
+            "always" => Ok(Self::Always),
+            other => parse_duration(other)
+                .map(Self::Within)
+                .map_err(D::Error::custom),
+        }
+    }
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests that may come at once.
+    pub burst: u32,
+    /// Requests a second in the long run.
+    pub per_second: u32,
+}
+
+/// What one requester may do in one profile: globs over keys, by operation.
+/// An empty list grants nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Keys whose value it may have.
+    pub get: Vec<String>,
+    /// Keys that it may set.
+    pub set: Vec<String>,
+    /// Keys that it may delete.
+    pub delete: Vec<String>,
+    /// Keys whose names it may list.
+    pub list: Vec<String>,
+    /// Not empty if it may unlock the profile.
+    pub unlock: Vec<String>,
+    /// Not empty if it may lock the profile.
+    pub lock: Vec<String>,
+}
+
+/// Refused variables that one project may set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lift {
+    /// Their names, of classes B and C.
+    pub variables: Vec<String>,
+}
+
+/// A profile's name as a table's key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProfileKey(pub TrustProfileName);
+
+impl std::borrow::Borrow<str> for ProfileKey {
+    fn borrow(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl<'de> Deserialize<'de> for ProfileKey {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        TrustProfileName::new(&name)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// Reads a duration such as `300s`, `8h` or `1h 30m`; it must be longer than nothing.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    let parsed: SignedDuration = text
+        .parse()
+        .map_err(|_| "expected a duration such as `300s`, `8h` or `1h 30m`")?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a duration longer than nothing"),
+    }
+}
+
+/// Why there is no config.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the config file: {0}")]
+    Unreadable(#[from] io::Error),
+    /// It is longer than [`CONFIG_MAX_BYTES`].
+    #[error("the config file is longer than {CONFIG_MAX_BYTES} bytes")]
+    TooLong,
+    /// It is not what a config file is. Shows where, as TOML parsers do.
+    #[error("line {line}, column {column}: {message}")]
+    Invalid {
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the file; a missing one is the default.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if there is one that can't be used as it is.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+            Ok(metadata) if metadata.len() > CONFIG_MAX_BYTES => return Err(ConfigError::TooLong),
+            Ok(_) => std::fs::read_to_string(path)?,
+        };
+        Self::parse(&text)
+    }
+
+    /// Reads the text of a config file.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] with the place of the first mistake.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start).min(text.len());
+            let before = text.get(..at).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            ConfigError::Invalid {
+                line: before.matches('\n').count() + 1,
+                column: before[line_start..].chars().count() + 1,
+                message: error.message().to_owned(),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_config_is_the_documented_default() {
+        let config = Config::parse("").unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(config.lifetimes.value, Duration::from_secs(300));
+        assert_eq!(config.history, 10);
+    }
+
+    #[test]
+    fn every_field_of_the_manual_is_read() {
+        let config = Config::parse(
+            r#"
+            approval = "off"
+            history = 3
+            [lifetimes]
+            value = "60s"
+            unlocked = "1h 30m"
+            idle = "10m"
+            [audit]
+            sync = "always"
+            [rate.ci]
+            burst = 50
+            per_second = 10
+            [acl.work.ci]
+            get = ["db/*"]
+            [lift."/home/me/app"]
+            variables = ["PATH"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.approval, Approval::Off);
+        assert_eq!(config.lifetimes.unlocked, Duration::from_secs(5400));
+        assert_eq!(config.audit.sync, Sync::Always);
+        assert_eq!(config.acl["work"]["ci"].get, ["db/*"]);
+        assert_eq!(config.lift["/home/me/app"].variables, ["PATH"]);
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_its_line_and_column() {
+        for (text, line, column) in [
+            ("approval = \"on\"\nhistroy = 3\n", 2, 1),
+            ("[lifetimes]\nvalue = \"soon\"\n", 2, 9),
+            ("[lifetimes]\nidle = \"0s\"\n", 2, 8),
+            ("[acl.\"a/b\".ci]\nget = []\n", 1, 6),
+        ] {
+            let Err(ConfigError::Invalid {
+                line: l, column: c, ..
+            }) = Config::parse(text)
+            else {
+                panic!("{text} was taken");
+            };
+            assert_eq!((l, c), (line, column), "{text}");
+        }
+    }
+}

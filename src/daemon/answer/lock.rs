@@ -1,0 +1,66 @@
+//! Locking and unlocking.
+
+use super::{Ask, Claimed, Refusal, Reply, copy, whole_profile};
+use crate::{
+    daemon::{
+        gate::{Operation, Wish},
+        unlock,
+    },
+    secret::{OutOfSecretMemory, TrustProfileName},
+    wire::message::{Problem, Reason, Response, Unlock},
+};
+
+impl Ask<'_> {
+    pub(super) async fn unlock(&self, asked: &Unlock<'_>, create: bool) -> Result<(), Refusal> {
+        let word = if create { "create" } else { "unlock" };
+        let wishes = [whole_profile(Operation::Unlock, asked.profile)];
+        let _grant = self.admit(word, &wishes, Claimed::default())?;
+        let profile = TrustProfileName::new(asked.profile)
+            .map_err(|_| vec![Problem::with_request(Reason::InvalidProfile)])?;
+        let password = copy(asked.password)?;
+        let outcome = if create {
+            unlock::create(self.daemon, &profile, password).await
+        } else {
+            unlock::unlock(self.daemon, &profile, password, asked.accept_older).await
+        };
+        let concluded = self.conclude(word, &wishes, Claimed::default(), outcome);
+        if concluded.is_err() {
+            // Also when only the trail failed: what is not on record is not unlocked.
+            self.daemon.vaults.lock_profile(&profile);
+        }
+        concluded
+    }
+
+    /// Locking is never refused for want of a trail: it takes away, and releases nothing.
+    pub(super) fn lock(&self, profile: Option<&str>) -> Result<(), Refusal> {
+        let wishes = [lock_wish(profile)];
+        let _grant = self.admit("lock", &wishes, Claimed::default())?;
+        match profile {
+            None => drop(self.daemon.vaults.lock_all()),
+            Some(name) => match TrustProfileName::new(name) {
+                Ok(name) => self.daemon.vaults.lock_profile(&name),
+                Err(_) => return Err(vec![Problem::with_request(Reason::InvalidProfile)]),
+            },
+        }
+        let _ = self.record("lock", &wishes, Claimed::default(), "granted", &[]);
+        Ok(())
+    }
+
+    pub(super) fn stop(&self) -> Result<Reply, OutOfSecretMemory> {
+        match self.lock(None) {
+            Ok(()) => Ok(Reply {
+                stop: true,
+                ..Reply::new(&Response::Done)?
+            }),
+            Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+}
+
+fn lock_wish(profile: Option<&str>) -> Wish<'_> {
+    Wish {
+        operation: Operation::Lock,
+        profiles: profile.into_iter().collect(),
+        key: None,
+    }
+}

@@ -1,0 +1,208 @@
+//! From a request to its answer: ask the gates, do it, record it, and only then
+//! let go of anything.
+
+mod change;
+mod lock;
+mod read;
+
+use std::collections::BTreeSet;
+
+use super::{
+    Daemon,
+    audit::SecretOperationAudit,
+    gate::{self, Facts, Grant, Operation, Wish},
+    now,
+    session::Identity,
+    stamp,
+    vault_state::{Release, reason_of},
+};
+use crate::{
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
+    store::StoreError,
+    wire::message::{self, KeyInProfile, Plaintext, Problem, Reason, Request, Response},
+};
+
+/// An answer, encoded, and what it depends on.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) encoded: SecureBuffer,
+    /// The unlocked profiles whose values are in it: if one is locked before the
+    /// answer has left, it must not leave.
+    pub(super) releases: Vec<Release>,
+    /// Whether the daemon is to leave after it.
+    pub(super) stop: bool,
+}
+
+impl Reply {
+    fn new(response: &Response<'_>) -> Result<Self, OutOfSecretMemory> {
+        Ok(Self {
+            encoded: message::encode(response)?,
+            releases: Vec::new(),
+            stop: false,
+        })
+    }
+}
+
+/// Why a request was not granted, or could not be done.
+pub(super) type Refusal = Vec<Problem>;
+
+/// What a client says of itself, for the trail. Never decides anything.
+#[derive(Debug, Clone, Copy, Default)]
+struct Claimed<'r> {
+    project: Option<&'r str>,
+    command: Option<&'r str>,
+}
+
+/// Answers one request. A refusal is an answer.
+///
+/// # Errors
+/// [`OutOfSecretMemory`] if not even a refusal could be encoded.
+pub(super) async fn answer(
+    daemon: &Daemon,
+    identity: &Identity,
+    request: Request<'_>,
+) -> Result<Reply, OutOfSecretMemory> {
+    let ask = Ask { daemon, identity };
+    let outcome = match request {
+        Request::Resolve(batch) => return ask.resolve(&batch).await,
+        Request::Get(at) => return ask.get(at).await,
+        Request::List(profile) => return ask.list(profile).await,
+        Request::Status => return ask.status(),
+        Request::Approvals(profile) => return ask.approvals(profile).await,
+        Request::Stop => return ask.stop(),
+        Request::Lock(profile) => ask.lock(profile),
+        Request::Unlock(asked) => ask.unlock(&asked, false).await,
+        Request::Create(asked) => ask.unlock(&asked, true).await,
+        Request::Set(asked) => ask.set(&asked).await,
+        Request::Delete(at) => ask.delete(at).await,
+        Request::Rename(asked) => ask.rename(&asked).await,
+        Request::Import(asked) => ask.import(&asked).await,
+        Request::Approve(asked) => ask.approve(&asked).await,
+        Request::Disapprove(asked) => ask.disapprove(&asked).await,
+    };
+    Reply::new(&outcome.map_or_else(Response::Refused, |()| Response::Done))
+}
+
+/// One request being answered.
+#[derive(Debug, Clone, Copy)]
+struct Ask<'a> {
+    daemon: &'a Daemon,
+    identity: &'a Identity,
+}
+
+impl Ask<'_> {
+    /// Asks the gates. A denial is recorded here, and nothing further runs.
+    fn admit<'r>(
+        &self,
+        word: &'static str,
+        wishes: &'r [Wish<'r>],
+        claimed: Claimed<'_>,
+    ) -> Result<Grant<'r>, Refusal> {
+        let settings = self.daemon.settings.current();
+        let facts = Facts {
+            any_unlocked: self.daemon.vaults.any_unlocked(),
+            activity: &self.daemon.vaults,
+            peer: self.identity.peer.clone(),
+            access: &settings.access,
+            limits: &settings.limits,
+            now: now(),
+        };
+        let outcome = gate::admit(wishes, &facts, &mut self.daemon.buckets());
+        if let Err(problems) = &outcome {
+            // A denial that can't be recorded stays a denial.
+            let _ = self.record(word, wishes, claimed, "denied", problems);
+        }
+        outcome
+    }
+
+    /// The one place that writes the audit event and the log line beside it.
+    fn record(
+        &self,
+        operation: &'static str,
+        wishes: &[Wish<'_>],
+        claimed: Claimed<'_>,
+        outcome: &'static str,
+        problems: &[Problem],
+    ) -> Result<(), Refusal> {
+        let requester = self.identity.name();
+        let profiles: BTreeSet<&str> = wishes
+            .iter()
+            .flat_map(|wish| wish.profiles.iter().copied())
+            .collect();
+        let reasons: BTreeSet<&'static str> = problems
+            .iter()
+            .map(|problem| problem.reason.word())
+            .collect();
+        let event = SecretOperationAudit {
+            time: stamp(),
+            requester,
+            pid: self.identity.caller.pid,
+            operation,
+            profiles: profiles.into_iter().collect(),
+            keys: wishes.iter().filter_map(|wish| wish.key).collect(),
+            outcome,
+            reasons: reasons.into_iter().collect(),
+            project: claimed.project,
+            command: claimed.command,
+        };
+        tracing::info!(
+            requester,
+            pid = event.pid,
+            operation,
+            profiles = ?event.profiles,
+            outcome,
+            reasons = ?event.reasons,
+            "request"
+        );
+        self.daemon.trail.append(&event).map_err(|error| {
+            tracing::error!(%error, "the audit trail can't be written");
+            vec![Problem::with_request(Reason::AuditUnavailable)]
+        })
+    }
+
+    /// Records the outcome of something that was tried: what can't be recorded
+    /// is not released.
+    fn conclude<T>(
+        &self,
+        word: &'static str,
+        wishes: &[Wish<'_>],
+        claimed: Claimed<'_>,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        match &outcome {
+            Ok(_) => self.record(word, wishes, claimed, "granted", &[])?,
+            Err(problems) => self.record(word, wishes, claimed, "failed", problems)?,
+        }
+        outcome
+    }
+}
+
+fn wish<'r>(operation: Operation, at: KeyInProfile<'r>) -> Wish<'r> {
+    Wish {
+        operation,
+        profiles: vec![at.profile],
+        key: Some(at.key),
+    }
+}
+
+fn whole_profile(operation: Operation, profile: &str) -> Wish<'_> {
+    Wish {
+        operation,
+        profiles: vec![profile],
+        key: None,
+    }
+}
+
+async fn off_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome
+        .unwrap_or(Err(StoreError::Abandoned))
+        .map_err(|error| vec![Problem::with_request(reason_of(&error))])
+}
+
+fn copy(value: Plaintext<'_>) -> Result<SecureBytes, Refusal> {
+    SecureBytes::copy_from(value.0)
+        .map_err(|_| vec![Problem::with_request(Reason::OutOfSecretMemory)])
+}

@@ -1,0 +1,220 @@
+//! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
+
+use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
+use crate::{
+    daemon::{
+        BUILD,
+        gate::{Operation, Wish, permits},
+        now,
+        vault_state::Release,
+    },
+    secret::{OutOfSecretMemory, SecureBytes},
+    store::{SqlCipherStore, StoreError},
+    wire::{
+        BATCH_MAX_ENTRIES,
+        message::{
+            self, ApprovalRow, Batch, KeyInProfile, KeyRow, Plaintext, Problem, ProfileStatus,
+            Reason, Response, Status,
+        },
+    },
+};
+
+impl Ask<'_> {
+    pub(super) async fn resolve(&self, batch: &Batch<'_>) -> Result<Reply, OutOfSecretMemory> {
+        let claimed = Claimed {
+            project: batch.project,
+            command: batch.command,
+        };
+        let word = if batch.check_only { "check" } else { "run" };
+        if batch.entries.len() > BATCH_MAX_ENTRIES {
+            return refused(Reason::Malformed);
+        }
+        let wishes = wishes_of(batch);
+        let grant = match self.admit(word, &wishes, claimed) {
+            Ok(grant) => grant,
+            Err(problems) => return Reply::new(&Response::Refused(problems)),
+        };
+        if let Some(short) = self.uncovered(batch, &wishes) {
+            let problem = Problem::with_request(Reason::NotApproved);
+            let _ = self.record(word, &wishes, claimed, "denied", &[problem]);
+            return Reply::new(&Response::NotApproved(short));
+        }
+        let required: Vec<bool> = batch.entries.iter().map(|entry| entry.required).collect();
+        let outcome = if batch.entries.is_empty() {
+            Ok((Vec::new(), Vec::new()))
+        } else {
+            self.daemon.vaults.resolve(&grant, &required).await
+        };
+        match self.conclude(word, &wishes, claimed, outcome) {
+            Ok(_) if batch.check_only => Reply::new(&Response::Done),
+            Ok((values, releases)) => release(&values, releases),
+            Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+
+    fn uncovered(&self, batch: &Batch<'_>, wishes: &[Wish<'_>]) -> Option<message::NotApproved> {
+        let claim = batch.manifest.as_ref()?;
+        if !self.daemon.settings.current().approval_needed {
+            return None;
+        }
+        let profiles = wishes
+            .iter()
+            .flat_map(|wish| wish.profiles.iter().copied())
+            .collect();
+        self.daemon.vaults.uncovered(claim, &profiles)
+    }
+
+    pub(super) async fn get(&self, at: KeyInProfile<'_>) -> Result<Reply, OutOfSecretMemory> {
+        let wishes = [wish(Operation::Get, at)];
+        let grant = match self.admit("get", &wishes, Claimed::default()) {
+            Ok(grant) => grant,
+            Err(problems) => return Reply::new(&Response::Refused(problems)),
+        };
+        let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
+        match self.conclude("get", &wishes, Claimed::default(), outcome) {
+            Ok((values, releases)) => release(&values, releases),
+            Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+
+    pub(super) async fn list(&self, profile: &str) -> Result<Reply, OutOfSecretMemory> {
+        let wishes = [whole_profile(Operation::List, profile)];
+        let outcome = self
+            .read(&wishes, "list", profile, SqlCipherStore::list)
+            .await;
+        let settings = self.daemon.settings.current();
+        let may_see = |key: &str| {
+            let name = self.identity.name();
+            permits(&settings.access, name, &profile, Operation::List, Some(key))
+        };
+        let row = |info| -> KeyRow<'_> {
+            let info: &crate::store::SecretInfo = info;
+            KeyRow {
+                key: &info.key,
+                version: info.version,
+                created_at: info.created_at,
+                updated_at: info.updated_at,
+                expires_at: info.expires_at,
+            }
+        };
+        match &outcome {
+            Ok(infos) => {
+                let seen = infos.iter().filter(|info| may_see(&info.key));
+                Reply::new(&Response::Keys(seen.map(row).collect()))
+            }
+            Err(problems) => Reply::new(&Response::Refused(problems.clone())),
+        }
+    }
+
+    pub(super) async fn approvals(&self, profile: &str) -> Result<Reply, OutOfSecretMemory> {
+        let wishes = [whole_profile(Operation::List, profile)];
+        let outcome = self
+            .read(
+                &wishes,
+                "approvals",
+                profile,
+                SqlCipherStore::approvals_list,
+            )
+            .await;
+        match &outcome {
+            Ok(all) => {
+                let row = |approval| -> ApprovalRow<'_> {
+                    let approval: &crate::store::Approval = approval;
+                    ApprovalRow {
+                        path: &approval.path,
+                        approved_at: approval.approved_at,
+                    }
+                };
+                Reply::new(&Response::Approvals(all.iter().map(row).collect()))
+            }
+            Err(problems) => Reply::new(&Response::Refused(problems.clone())),
+        }
+    }
+
+    /// Reads from a profile's store something that is not a value.
+    async fn read<T: Send + 'static>(
+        &self,
+        wishes: &[Wish<'_>],
+        word: &'static str,
+        profile: &str,
+        work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let grant = self.admit(word, wishes, Claimed::default())?;
+        let outcome = match self.daemon.vaults.store(&grant, profile) {
+            Ok(store) => off_the_loop(move || work(&store)).await,
+            Err(reason) => Err(vec![Problem::with_request(reason)]),
+        };
+        self.conclude(word, wishes, Claimed::default(), outcome)
+    }
+
+    pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
+        let wishes = [Wish {
+            operation: Operation::Status,
+            profiles: Vec::new(),
+            key: None,
+        }];
+        if let Err(problems) = self.admit("status", &wishes, Claimed::default()) {
+            return Reply::new(&Response::Refused(problems));
+        }
+        let settings = self.daemon.settings.current();
+        let unlocked = self.daemon.vaults.unlocked_for(&settings.lifetimes, now());
+        let mut names = self.daemon.vaults.on_disk();
+        names.extend(unlocked.keys().cloned());
+        let profiles = names
+            .iter()
+            .map(|profile| ProfileStatus {
+                profile,
+                unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+            })
+            .collect();
+        Reply::new(&Response::Status(Status {
+            build: BUILD,
+            pid: std::process::id(),
+            memory: crate::sys::weakest_protection() as u8,
+            profiles,
+            value_lifetime_ms: millis(settings.lifetimes.value),
+            config_error: settings.error.as_deref(),
+        }))
+    }
+}
+
+fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
+    Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))
+}
+
+fn release(
+    values: &[Option<SecureBytes>],
+    releases: Vec<Release>,
+) -> Result<Reply, OutOfSecretMemory> {
+    let values = values
+        .iter()
+        .map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
+    Ok(Reply {
+        releases,
+        ..Reply::new(&Response::Values(values.collect()))?
+    })
+}
+
+/// What a batch wants. One without entries still needs the profiles whose
+/// vaults keep its manifest's approval.
+fn wishes_of<'r>(batch: &Batch<'r>) -> Vec<Wish<'r>> {
+    if batch.entries.is_empty() {
+        let profiles = batch.manifest.as_ref().map(|claim| claim.profiles.clone());
+        let profiles = profiles.unwrap_or_default();
+        return vec![Wish {
+            operation: Operation::Get,
+            profiles,
+            key: None,
+        }];
+    }
+    let one = |entry: &message::Entry<'r>| Wish {
+        operation: Operation::Get,
+        profiles: entry.profiles.clone(),
+        key: Some(entry.key),
+    };
+    batch.entries.iter().map(one).collect()
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,273 @@
+//! Each gate once open and once shut, their order, and the table of access.
+
+use super::*;
+use crate::config::Config;
+
+#[derive(Debug)]
+struct Profiles;
+
+impl ActivityOf for Profiles {
+    fn activity(&self, profile: &str) -> Activity {
+        match profile {
+            "work" => Activity::Active,
+            "asleep" => Activity::Inactive,
+            _ => Activity::Unknown,
+        }
+    }
+}
+
+fn wish<'r>(operation: Operation, profile: &'r str, key: Option<&'r str>) -> Wish<'r> {
+    Wish {
+        operation,
+        profiles: vec![profile],
+        key,
+    }
+}
+
+fn access(rules: &str) -> Access {
+    Config::parse(rules).unwrap().acl
+}
+
+struct Case {
+    any_unlocked: bool,
+    peer: Peer,
+    access: Access,
+    limits: RateLimits,
+    buckets: Buckets,
+}
+
+impl Case {
+    fn launcher() -> Self {
+        Self {
+            any_unlocked: true,
+            peer: Peer::Registered("launcher".into()),
+            access: Access::new(),
+            limits: RateLimits::default(),
+            buckets: Buckets::default(),
+        }
+    }
+
+    fn decide(&mut self, wishes: &[Wish<'_>]) -> Result<String, Vec<Reason>> {
+        let facts = Facts {
+            any_unlocked: self.any_unlocked,
+            activity: &Profiles,
+            peer: self.peer.clone(),
+            access: &self.access,
+            limits: &self.limits,
+            now: Duration::from_secs(1),
+        };
+        admit(wishes, &facts, &mut self.buckets)
+            .map(|grant| grant.requester().to_owned())
+            .map_err(|problems| problems.iter().map(|problem| problem.reason).collect())
+    }
+}
+
+#[test]
+fn with_every_gate_open_the_grant_names_the_registered_requester() {
+    let wishes = [wish(Operation::Get, "work", Some("db/password"))];
+    assert_eq!(Case::launcher().decide(&wishes), Ok("launcher".into()));
+}
+
+#[test]
+fn gate_1_refuses_while_nothing_is_unlocked() {
+    let mut case = Case {
+        any_unlocked: false,
+        ..Case::launcher()
+    };
+    let wishes = [wish(Operation::Get, "work", Some("k"))];
+    assert_eq!(case.decide(&wishes), Err(vec![Reason::Locked]));
+}
+
+#[test]
+fn gate_2_tells_a_locked_profile_from_an_unknown_one() {
+    let wishes = [
+        wish(Operation::Get, "work", Some("k")),
+        wish(Operation::Get, "asleep", Some("k")),
+        wish(Operation::Get, "nowhere", Some("k")),
+    ];
+    let refused = Err(vec![Reason::ProfileInactive, Reason::ProfileUnknown]);
+    assert_eq!(Case::launcher().decide(&wishes), refused);
+}
+
+#[test]
+fn gate_2_refuses_an_entry_of_which_one_profile_is_locked_or_none_is_named() {
+    let both = Wish {
+        operation: Operation::Get,
+        profiles: vec!["work", "asleep"],
+        key: Some("k"),
+    };
+    assert_eq!(
+        Case::launcher().decide(&[both]),
+        Err(vec![Reason::ProfileInactive])
+    );
+    let none = Wish {
+        operation: Operation::Get,
+        profiles: vec![],
+        key: Some("k"),
+    };
+    assert_eq!(
+        Case::launcher().decide(&[none]),
+        Err(vec![Reason::ProfileUnknown])
+    );
+}
+
+#[test]
+fn gate_3_refuses_a_stranger_and_whoever_was_revoked() {
+    let wishes = [wish(Operation::Get, "work", Some("k"))];
+    let mut stranger = Case {
+        peer: Peer::Unknown,
+        ..Case::launcher()
+    };
+    assert_eq!(stranger.decide(&wishes), Err(vec![Reason::IdentityUnknown]));
+    let mut revoked = Case {
+        peer: Peer::Revoked,
+        ..Case::launcher()
+    };
+    assert_eq!(revoked.decide(&wishes), Err(vec![Reason::IdentityRevoked]));
+}
+
+#[test]
+fn gate_4_refuses_an_empty_bucket_and_says_when_to_try_again() {
+    let limits = Config::parse("[rate.launcher]\nburst = 1\nper_second = 1")
+        .unwrap()
+        .rate;
+    let mut case = Case {
+        limits: RateLimits::new(limits),
+        ..Case::launcher()
+    };
+    let wishes = [wish(Operation::Get, "work", Some("k"))];
+    assert!(case.decide(&wishes).is_ok());
+    assert_eq!(case.decide(&wishes), Err(vec![Reason::RateLimited]));
+}
+
+#[test]
+fn gate_5_refuses_what_no_rule_grants() {
+    let rules = access("[acl.work.ci]\nget = [\"db/*\"]");
+    let peer = Peer::Registered("ci".into());
+    let mut case = Case {
+        access: rules,
+        peer,
+        ..Case::launcher()
+    };
+    assert!(
+        case.decide(&[wish(Operation::Get, "work", Some("db/a"))])
+            .is_ok()
+    );
+    let beyond = [wish(Operation::Get, "work", Some("web/a"))];
+    assert_eq!(case.decide(&beyond), Err(vec![Reason::AccessDenied]));
+    let other_operation = [wish(Operation::Set, "work", Some("db/a"))];
+    assert_eq!(
+        case.decide(&other_operation),
+        Err(vec![Reason::AccessDenied])
+    );
+}
+
+#[test]
+fn gate_5_5_refuses_a_name_that_no_key_has() {
+    let wishes = [wish(Operation::Get, "work", Some("../etc"))];
+    assert_eq!(
+        Case::launcher().decide(&wishes),
+        Err(vec![Reason::InvalidKey])
+    );
+}
+
+#[test]
+fn a_batch_reports_every_entry_that_a_gate_refuses() {
+    let wishes = [
+        wish(Operation::Get, "work", Some("good")),
+        wish(Operation::Get, "work", Some("bad key")),
+        wish(Operation::Get, "work", Some("")),
+    ];
+    let refused = Err(vec![Reason::InvalidKey, Reason::InvalidKey]);
+    assert_eq!(Case::launcher().decide(&wishes), refused);
+}
+
+#[test]
+fn a_batch_spends_one_token_however_many_keys_it_has() {
+    let limits = Config::parse("[rate.launcher]\nburst = 2\nper_second = 1")
+        .unwrap()
+        .rate;
+    let mut case = Case {
+        limits: RateLimits::new(limits),
+        ..Case::launcher()
+    };
+    let keys: Vec<String> = (0..1000).map(|n| format!("key/{n}")).collect();
+    let wishes: Vec<_> = keys
+        .iter()
+        .map(|key| wish(Operation::Get, "work", Some(key)))
+        .collect();
+    assert!(case.decide(&wishes).is_ok());
+    assert!(case.decide(&wishes).is_ok());
+    assert_eq!(case.decide(&wishes), Err(vec![Reason::RateLimited]));
+}
+
+#[test]
+fn an_earlier_gate_hides_what_a_later_one_would_say() {
+    // Everything is wrong with this request; the gates show in their order.
+    let bad = [wish(Operation::Get, "asleep", Some(".."))];
+    let none = Config::parse("[rate.ci]\nburst = 0\nper_second = 0")
+        .unwrap()
+        .rate;
+    let mut case = Case {
+        any_unlocked: false,
+        peer: Peer::Unknown,
+        limits: RateLimits::new(none),
+        ..Case::launcher()
+    };
+    assert_eq!(case.decide(&bad), Err(vec![Reason::Locked]));
+    case.any_unlocked = true;
+    assert_eq!(case.decide(&bad), Err(vec![Reason::ProfileInactive]));
+    let bad = [wish(Operation::Get, "work", Some(".."))];
+    assert_eq!(case.decide(&bad), Err(vec![Reason::IdentityUnknown]));
+    case.peer = Peer::Registered("ci".into());
+    assert_eq!(case.decide(&bad), Err(vec![Reason::RateLimited]));
+    case.limits = RateLimits::default();
+    case.buckets = Buckets::default();
+    assert_eq!(case.decide(&bad), Err(vec![Reason::AccessDenied]));
+    case.peer = Peer::Registered("launcher".into());
+    assert_eq!(case.decide(&bad), Err(vec![Reason::InvalidKey]));
+}
+
+#[test]
+fn locking_and_asking_for_the_state_pass_while_everything_is_locked() {
+    let mut case = Case {
+        any_unlocked: false,
+        ..Case::launcher()
+    };
+    let everything = Wish {
+        operation: Operation::Lock,
+        profiles: vec![],
+        key: None,
+    };
+    assert!(case.decide(&[everything.clone()]).is_ok());
+    let status = Wish {
+        operation: Operation::Status,
+        profiles: vec![],
+        key: None,
+    };
+    assert!(case.decide(&[status]).is_ok());
+    assert!(
+        case.decide(&[wish(Operation::Unlock, "asleep", None)])
+            .is_ok()
+    );
+    case.peer = Peer::Registered("ci".into());
+    assert_eq!(case.decide(&[everything]), Err(vec![Reason::AccessDenied]));
+}
+
+#[test]
+fn the_launcher_may_do_everything_until_a_rule_names_it() {
+    let mut case = Case::launcher();
+    let set = [wish(Operation::Set, "work", Some("k"))];
+    assert!(case.decide(&set).is_ok());
+    case.access = access("[acl.work.ci]\nget = [\"**\"]");
+    assert!(
+        case.decide(&set).is_ok(),
+        "a rule for another changes nothing"
+    );
+    case.access = access("[acl.work.launcher]\nget = [\"**\"]\nset = []");
+    assert_eq!(case.decide(&set), Err(vec![Reason::AccessDenied]));
+    assert!(
+        case.decide(&[wish(Operation::Get, "work", Some("k"))])
+            .is_ok()
+    );
+}

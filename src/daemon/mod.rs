@@ -1,0 +1,285 @@
+//! The process that holds what is unlocked; the only async code.
+//!
+//! ```text
+//! listener ─ session ─ answer ─┬─ gate      may they?
+//!                              ├─ vault_state   what is unlocked, and its caches
+//!                              ├─ unlock    passwords, slowly
+//!                              └─ audit     on record before anything leaves
+//! ```
+//!
+//! One thread runs everything but SQLite and Argon2, which get blocking ones.
+//! That one thread is what makes locking exact: between the question whether
+//! an answer may still leave and its leaving, nothing else can happen.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod audit;
+pub mod gate;
+mod lifetime;
+mod listener;
+mod log;
+mod place;
+mod registry;
+mod session;
+mod settings;
+mod unlock;
+mod vault_state;
+
+use std::{
+    io::{self, Write},
+    os::unix::net as unix,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
+
+pub use audit::SecretOperationAudit;
+pub use vault_state::VaultState;
+
+use crate::{
+    config::ConfigError,
+    home::Home,
+    secret::OutOfSecretMemory,
+    store::{BootClock, Clock},
+    sys::process,
+    wire,
+};
+use gate::Buckets;
+use listener::Listener;
+use registry::Registry;
+use settings::Settings;
+use vault_state::Vaults;
+
+/// The version that peers and people are told.
+const BUILD: &str = concat!("pds ", env!("CARGO_PKG_VERSION"));
+/// How long a daemon that lost the race for the lock waits for the winner to answer.
+const WINNER_MAX: Duration = Duration::from_secs(10);
+const WINNER_STEP: Duration = Duration::from_millis(2);
+
+/// How a daemon is to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How long a value stays in the cache, over what the config says.
+    pub value_lifetime: Option<Duration>,
+    /// How long an unused profile stays unlocked, over what the config says.
+    pub idle_lifetime: Option<Duration>,
+    /// Started by another command: logs to the file, and leaves once it has
+    /// been locked for a while.
+    pub detached: bool,
+    /// The most talkative level to log.
+    pub log: Option<String>,
+}
+
+/// Why a daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A folder of the daemon's can't be made or read.
+    #[error("can't use the folder `{path}`: {error}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// A file of the daemon's can't be read or written.
+    #[error("can't use the file `{path}`: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// Something that others could have put there or can read.
+    #[error("`{path}` {what}")]
+    NotPrivate {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The socket can't be bound.
+    #[error("can't listen on `{path}`: {error}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The config file can't be used.
+    #[error("`{path}`: {error}")]
+    Config {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// The kernel refused to protect this process.
+    #[error("can't protect the process: {0}")]
+    Unprotected(io::Error),
+    /// The event loop can't be set up.
+    #[error("can't run the event loop: {0}")]
+    EventLoop(io::Error),
+    /// Another daemon holds the lock and does not answer.
+    #[error("another daemon holds `{0}` and does not answer")]
+    Stuck(PathBuf),
+    /// There is no memory for the daemon's own keys.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+/// Everything that the daemon's tasks share.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    home: Home,
+    keys: place::Keys,
+    registry: Registry,
+    vaults: Vaults,
+    buckets: Mutex<Buckets>,
+    settings: Settings,
+    trail: audit::Trail,
+    tries: unlock::Tries,
+    stop: Notify,
+    detached: bool,
+}
+
+impl Daemon {
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Now, on CLOCK_BOOTTIME.
+fn now() -> Duration {
+    BootClock.now()
+}
+
+/// Now, as the trail and the log write it: RFC 3339, UTC.
+fn stamp() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Runs the daemon until it is stopped. Returns at once, as a success, if
+/// another one serves already.
+///
+/// # Errors
+/// [`DaemonError`] if it can't serve.
+pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
+    process::harden_daemon().map_err(DaemonError::Unprotected)?;
+    place::prepare_folders(home)?;
+    let Some(mut lock) = wait_for_lock(home)? else {
+        announce();
+        return Ok(());
+    };
+    log::begin(home, options)?;
+    let keys = place::keys(home)?;
+    let failed = |error| DaemonError::File {
+        path: home.audit(),
+        error,
+    };
+    let daemon = Arc::new(Daemon {
+        registry: Registry::new(keys.launcher),
+        keys,
+        vaults: Vaults::new(home.clone()),
+        buckets: Mutex::default(),
+        settings: Settings::read(home, options)?,
+        trail: audit::Trail::open(&home.audit()).map_err(failed)?,
+        tries: unlock::Tries::open(home),
+        stop: Notify::new(),
+        detached: options.detached,
+        home: home.clone(),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonError::EventLoop)?;
+    let outcome = runtime.block_on(serve(&daemon, &mut lock));
+    // Also on an error: whatever is unlocked is locked in the proper order.
+    daemon.vaults.lock_all();
+    let _ = daemon.trail.sync();
+    tracing::info!("gone");
+    outcome
+}
+
+/// Takes the lock; `None` once the daemon that has it answers.
+fn wait_for_lock(home: &Home) -> Result<Option<place::Lock>, DaemonError> {
+    let begun = now();
+    loop {
+        if let Some(lock) = place::Lock::take(home)? {
+            return Ok(Some(lock));
+        }
+        if unix::UnixStream::connect(home.socket()).is_ok() {
+            return Ok(None);
+        }
+        if now().saturating_sub(begun) > WINNER_MAX {
+            return Err(DaemonError::Stuck(home.lock_file()));
+        }
+        std::thread::sleep(WINNER_STEP);
+    }
+}
+
+async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), DaemonError> {
+    let socket = daemon.home.socket();
+    let listener = match process::take_passed_descriptor(0).filter(|_| is_activated()) {
+        Some(descriptor) => {
+            Listener::adopt(unix::UnixListener::from(descriptor)).map_err(|error| {
+                DaemonError::Socket {
+                    path: socket.clone(),
+                    error,
+                }
+            })?
+        }
+        None => Listener::bind(&socket)?,
+    };
+    lock.publish(&socket)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(DaemonError::EventLoop)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(DaemonError::EventLoop)?;
+    tracing::info!(build = BUILD, socket = %socket.display(), "serving");
+    announce();
+    log::detach(&daemon.home, daemon.detached)?;
+    tokio::select! {
+        () = listener.accept_for(daemon) => {}
+        () = lifetime::watch(daemon) => {}
+        () = daemon.stop.notified() => {}
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
+}
+
+/// Whether systemd has passed a socket to this very process (sd_listen_fds(3)).
+fn is_activated() -> bool {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
+    is("LISTEN_PID", &std::process::id().to_string()) && is("LISTEN_FDS", "1")
+}
+
+/// Tells whoever started this daemon that it answers now: on standard output,
+/// and to systemd (sd_notify(3)).
+fn announce() {
+    let mut output = io::stdout();
+    let _ = output
+        .write_all(wire::READY.as_bytes())
+        .and_then(|()| output.flush());
+    notify_systemd();
+}
+
+fn notify_systemd() {
+    use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    let address = match bytes.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    let notified = address
+        .and_then(|address| unix::UnixDatagram::unbound()?.send_to_addr(b"READY=1", &address));
+    if let Err(error) = notified {
+        tracing::warn!(%error, "can't notify systemd");
+    }
+}

@@ -1,0 +1,252 @@
+//! Passwords: one at a time, and slower with each wrong one.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{Daemon, answer::Refusal, place, vault_state::reason_of};
+use crate::{
+    crypto::KdfParams,
+    home::Home,
+    secret::{SecureBytes, TrustProfileName},
+    store::{AuditKeys, JitDelivery, Note, Unlocked, Vault, VaultError},
+    wire::{
+        identity::KeyPair,
+        message::{Problem, Reason},
+    },
+};
+
+/// Each wrong password makes the next try wait this much longer,
+const DELAY_STEP: Duration = Duration::from_millis(100);
+/// up to this.
+const DELAY_MAX: Duration = Duration::from_secs(10);
+/// Tries that wait for their turn; beyond, they are sent away.
+const WAITING_MAX: usize = 8;
+/// A password has 1 to this many bytes.
+const PASSWORD_MAX_BYTES: usize = 4_096;
+
+/// The wrong passwords so far, by profile. Kept on disk, so that restarting the
+/// daemon does not start anew; only the right password does.
+#[derive(Debug)]
+pub(super) struct Tries {
+    folder: PathBuf,
+    failures: Mutex<HashMap<TrustProfileName, u32>>,
+    /// One Argon2 at a time: its 64 MiB times many would be a way to the OOM killer.
+    turn: tokio::sync::Mutex<()>,
+    waiting: AtomicUsize,
+}
+
+impl Tries {
+    pub(super) fn open(home: &Home) -> Self {
+        Self {
+            folder: home.state.join("tries"),
+            failures: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    fn failures(&self, profile: &TrustProfileName) -> u32 {
+        let mut known = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(profile.clone()).or_insert_with(|| {
+            let noted = fs::read_to_string(self.folder.join(profile.as_str())).ok();
+            noted.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+        })
+    }
+
+    fn note(&self, profile: &TrustProfileName, failures: u32) {
+        let mut known = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(profile.clone(), failures);
+        let path = self.folder.join(profile.as_str());
+        if failures == 0 {
+            let _ = fs::remove_file(path);
+            return;
+        }
+        let _ = fs::create_dir_all(&self.folder);
+        if let Err(error) = place::write_private(&path, failures.to_string().as_bytes()) {
+            tracing::warn!(%error, "can't note a wrong password");
+        }
+    }
+
+    fn delay(&self, profile: &TrustProfileName) -> Duration {
+        (DELAY_STEP * self.failures(profile).min(1_000)).min(DELAY_MAX)
+    }
+}
+
+/// Counts a waiting try for as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(waiting: &'a AtomicUsize) -> Option<Self> {
+        let entered = Self(waiting);
+        // From here on the drop counts it out again.
+        (waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(entered)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Opens a profile's vault with its password.
+pub(super) async fn unlock(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    password: SecureBytes,
+    accept_older: bool,
+) -> Result<(), Refusal> {
+    let vault = vault(daemon, profile);
+    attempt(daemon, profile, password, move |password| {
+        vault.unlock(password, accept_older)
+    })
+    .await
+}
+
+/// Makes a profile's vault and leaves it unlocked.
+pub(super) async fn create(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    password: SecureBytes,
+) -> Result<(), Refusal> {
+    let vault = vault(daemon, profile);
+    attempt(daemon, profile, password, move |password| {
+        let pair = KeyPair::generate()?;
+        let keys = AuditKeys {
+            public: *pair.public(),
+            private: pair.private().try_clone()?,
+        };
+        vault.create(password, &KdfParams::DEFAULT, Some(&keys))
+    })
+    .await
+}
+
+fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
+    Vault::new(
+        &daemon.home.vaults(),
+        &daemon.home.state.join("generations"),
+        profile,
+    )
+}
+
+async fn attempt(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    password: SecureBytes,
+    work: impl FnOnce(&[u8]) -> Result<Unlocked, VaultError> + Send + 'static,
+) -> Result<(), Refusal> {
+    if password.is_empty() || password.len() > PASSWORD_MAX_BYTES {
+        return Err(refusal(Reason::UnusablePassword));
+    }
+    let Some(_waiting) = Waiting::enter(&daemon.tries.waiting) else {
+        let wait = daemon.tries.delay(profile).max(DELAY_STEP);
+        let retry_after_ms = u64::try_from(wait.as_millis()).ok();
+        let problem = Problem {
+            retry_after_ms,
+            ..Problem::with_request(Reason::TooSoon)
+        };
+        return Err(vec![problem]);
+    };
+    let _turn = daemon.tries.turn.lock().await;
+    tokio::time::sleep(daemon.tries.delay(profile)).await;
+    let opened = tokio::task::spawn_blocking(move || work(password.expose())).await;
+    match opened {
+        Ok(Ok(unlocked)) => {
+            daemon.tries.note(profile, 0);
+            take_in(daemon, profile, unlocked).await
+        }
+        Ok(Err(error)) => {
+            if error == VaultError::WrongPassword {
+                daemon
+                    .tries
+                    .note(profile, daemon.tries.failures(profile).saturating_add(1));
+            }
+            tracing::info!(%profile, %error, "not unlocked");
+            Err(refusal(reason(&error)))
+        }
+        Err(_) => Err(refusal(Reason::Internal)),
+    }
+}
+
+/// Puts an opened vault behind its cache.
+async fn take_in(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    unlocked: Unlocked,
+) -> Result<(), Refusal> {
+    if unlocked.note == Note::Absent || unlocked.note == Note::Accepted {
+        tracing::warn!(%profile, note = ?unlocked.note, "the vault's generation was not vouched for");
+    }
+    let settings = daemon.settings.current();
+    let (store, history) = (unlocked.store, settings.history);
+    let prepared = tokio::task::spawn_blocking(move || {
+        store.keep_history(history)?;
+        let approvals = store.approvals_list()?;
+        Ok((store, approvals))
+    })
+    .await;
+    let (store, approvals) = match prepared {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(error)) => return Err(refusal(reason_of(&error))),
+        Err(_) => return Err(refusal(Reason::Internal)),
+    };
+    let checked = store.clone();
+    let delivery = JitDelivery::new(store, settings.lifetimes.value);
+    daemon
+        .vaults
+        .activate(profile, unlocked.master_key, delivery, approvals);
+    if !unlocked.integrity_checked {
+        check_beside(daemon, profile, checked);
+    }
+    Ok(())
+}
+
+/// Checks the whole vault while it already serves; damage locks it.
+fn check_beside(daemon: &Daemon, profile: &TrustProfileName, store: crate::store::SqlCipherStore) {
+    let (vaults, profile) = (daemon.vaults.clone(), profile.clone());
+    tokio::spawn(async move {
+        let outcome = tokio::task::spawn_blocking(move || store.integrity_check()).await;
+        if let Ok(Err(error)) = outcome
+            && error != crate::store::StoreError::Locked
+        {
+            tracing::error!(%profile, %error, "locked: the vault is damaged");
+            vaults.lock_profile(&profile);
+        }
+    });
+}
+
+fn refusal(reason: Reason) -> Refusal {
+    vec![Problem::with_request(reason)]
+}
+
+/// What the vault's words mean to a client.
+fn reason(error: &VaultError) -> Reason {
+    match error {
+        VaultError::Missing => Reason::ProfileUnknown,
+        VaultError::Exists => Reason::VaultExists,
+        VaultError::HeaderMissing => Reason::HeaderMissing,
+        VaultError::DatabaseMissing => Reason::DatabaseMissing,
+        VaultError::WrongPassword => Reason::WrongPassword,
+        VaultError::Damaged { .. } | VaultError::Absurd => Reason::VaultDamaged,
+        VaultError::OtherVault => Reason::OtherVault,
+        VaultError::WentBack { .. } | VaultError::NoteAltered => Reason::VaultWentBack,
+        VaultError::Newer { .. } => Reason::VaultNewer,
+        VaultError::WrongOwner { .. }
+        | VaultError::WrongMode { .. }
+        | VaultError::NotPlain { .. } => Reason::VaultUnsafe,
+        VaultError::DiskFull => Reason::DiskFull,
+        VaultError::ReadOnly { .. } => Reason::ReadOnly,
+        VaultError::Forbidden { .. } | VaultError::Unusable { .. } => Reason::VaultUnreadable,
+        VaultError::NoRandomness | VaultError::Derive(_) => Reason::Internal,
+        VaultError::OutOfSecretMemory(_) => Reason::OutOfSecretMemory,
+        VaultError::Store(error) => reason_of(error),
+    }
+}

@@ -1,0 +1,426 @@
+//! What is unlocked: master keys, active profiles, open vaults.
+//!
+//! The caches are private to this file and entered only with a [`Grant`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::gate::{Activity, ActivityOf, Grant, Wish};
+use crate::{
+    config::Lifetimes,
+    home::Home,
+    secret::{SecureBytes, TrustProfileName},
+    store::{Approval, JitDelivery, SqlCipherStore, StoreError},
+    wire::message::{ItemDigest, ManifestClaim, NotApproved, Problem, Reason},
+};
+
+/// What is unlocked.
+#[derive(Debug, Default)]
+pub struct VaultState {
+    master_keys: HashMap<TrustProfileName, SecureBytes>,
+    active: HashSet<TrustProfileName>,
+    vaults: HashMap<TrustProfileName, OpenVault>,
+    unlocked_so_far: u64,
+}
+
+/// One open vault.
+#[derive(Debug)]
+struct OpenVault {
+    delivery: Arc<JitDelivery<SqlCipherStore>>,
+    /// The approved manifests, by path, as the vault has them.
+    approvals: HashMap<String, Approval>,
+    /// Tells this unlocking from any other of the same profile.
+    instance: u64,
+    /// On CLOCK_BOOTTIME.
+    unlocked_at: Duration,
+    used_at: Duration,
+}
+
+/// A profile that an answer's values come from, and which unlocking of it.
+pub(super) type Release = (TrustProfileName, u64);
+
+/// One value of a batch: `None` for an optional key that is absent.
+pub(super) type Resolved = Vec<Option<SecureBytes>>;
+
+/// The state behind its lock, which is never held across an await. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Vaults {
+    state: Arc<Mutex<VaultState>>,
+    home: Home,
+}
+
+impl Vaults {
+    pub(super) fn new(home: Home) -> Self {
+        Self {
+            state: Arc::default(),
+            home,
+        }
+    }
+
+    /// A poisoned lock changes nothing: no step here leaves the state half done,
+    /// and a lock that refuses to lock would be worse than any other fault.
+    fn state(&self) -> MutexGuard<'_, VaultState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a vault that was just opened into the active set.
+    pub(super) fn activate(
+        &self,
+        profile: &TrustProfileName,
+        master_key: SecureBytes,
+        delivery: JitDelivery<SqlCipherStore>,
+        approvals: Vec<Approval>,
+    ) {
+        let now = super::now();
+        // An unlocking on top of another must not leave the first one's keys behind.
+        self.lock_profile(profile);
+        let mut state = self.state();
+        state.unlocked_so_far += 1;
+        let instance = state.unlocked_so_far;
+        let delivery = Arc::new(delivery);
+        let approvals = by_path(approvals);
+        let vault = OpenVault {
+            delivery,
+            approvals,
+            instance,
+            unlocked_at: now,
+            used_at: now,
+        };
+        state.master_keys.insert(profile.clone(), master_key);
+        state.vaults.insert(profile.clone(), vault);
+        state.active.insert(profile.clone());
+    }
+
+    pub(super) fn any_unlocked(&self) -> bool {
+        !self.state().active.is_empty()
+    }
+
+    pub(super) fn is_active(&self, profile: &TrustProfileName) -> bool {
+        self.state().active.contains(profile)
+    }
+
+    /// Whether every profile of an answer is still the one that it came from.
+    pub(super) fn is_current(&self, releases: &[Release]) -> bool {
+        if releases.is_empty() {
+            return true;
+        }
+        let state = self.state();
+        releases.iter().all(|(profile, instance)| {
+            let same = state
+                .vaults
+                .get(profile)
+                .is_some_and(|vault| vault.instance == *instance);
+            same && state.active.contains(profile)
+        })
+    }
+
+    /// Locks one profile, in the order that lets nothing back in: active set,
+    /// cache, SQLCipher's key, store, master key. No fault on the way keeps a
+    /// later step from being done.
+    pub(super) fn lock_profile(&self, profile: &TrustProfileName) {
+        let delivery = {
+            let mut state = self.state();
+            state.active.remove(profile);
+            state
+                .vaults
+                .get(profile)
+                .map(|vault| Arc::clone(&vault.delivery))
+        };
+        if let Some(delivery) = delivery {
+            let step = |name, step: &dyn Fn() -> Result<(), StoreError>| match catch_unwind(
+                AssertUnwindSafe(step),
+            ) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%profile, %error, "while locking: {name}"),
+                Err(_) => tracing::error!(%profile, "panic while locking: {name}"),
+            };
+            step("flush", &|| {
+                delivery.close();
+                Ok(())
+            });
+            step("scrub", &|| delivery.store().pragma_rekey_clear());
+        }
+        let vault = self.state().vaults.remove(profile);
+        drop(vault);
+        let master_key = self.state().master_keys.remove(profile);
+        drop(master_key);
+    }
+
+    /// Locks everything; says which profiles that were.
+    pub(super) fn lock_all(&self) -> Vec<TrustProfileName> {
+        let profiles: Vec<_> = self.state().vaults.keys().cloned().collect();
+        profiles
+            .iter()
+            .for_each(|profile| self.lock_profile(profile));
+        profiles
+    }
+
+    /// Locks what has outlived a lifetime and lets expired values vanish.
+    pub(super) fn expire(&self, lifetimes: &Lifetimes, now: Duration) -> Vec<TrustProfileName> {
+        let (mut over, mut deliveries) = (Vec::new(), Vec::new());
+        for (profile, vault) in &self.state().vaults {
+            let left = vault.left(lifetimes, now);
+            if left.is_zero() {
+                over.push(profile.clone());
+            } else {
+                deliveries.push(Arc::clone(&vault.delivery));
+            }
+        }
+        for delivery in deliveries {
+            delivery.sweep();
+        }
+        over.iter().for_each(|profile| self.lock_profile(profile));
+        over
+    }
+
+    /// For how long each unlocked profile stays so if nobody uses it.
+    pub(super) fn unlocked_for(
+        &self,
+        lifetimes: &Lifetimes,
+        now: Duration,
+    ) -> HashMap<TrustProfileName, Duration> {
+        let state = self.state();
+        let left = |vault: &OpenVault| vault.left(lifetimes, now);
+        state
+            .vaults
+            .iter()
+            .map(|(profile, vault)| (profile.clone(), left(vault)))
+            .collect()
+    }
+
+    /// The profiles that have a vault on disk, sorted.
+    pub(super) fn on_disk(&self) -> BTreeSet<TrustProfileName> {
+        let folders = std::fs::read_dir(self.home.vaults())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let name = |entry: std::fs::DirEntry| {
+            let name = entry.file_name();
+            TrustProfileName::new(name.to_str()?)
+                .ok()
+                .filter(|_| entry.path().is_dir())
+        };
+        folders.filter_map(name).collect()
+    }
+
+    /// The store of a granted request's profile, for everything but reading a
+    /// value. Whoever changes a key calls [`forget`](Self::forget) after.
+    pub(super) fn store(&self, grant: &Grant<'_>, profile: &str) -> Result<SqlCipherStore, Reason> {
+        debug_assert!(
+            grant
+                .wishes()
+                .iter()
+                .any(|wish| wish.profiles.contains(&profile))
+        );
+        let now = super::now();
+        let mut state = self.state();
+        let vault = state.active_vault(profile)?;
+        vault.used_at = now;
+        Ok(vault.delivery.store().clone())
+    }
+
+    /// Takes a key out of a profile's cache: what is cached is no longer true.
+    pub(super) fn forget(&self, profile: &str, key: &str) {
+        let mut state = self.state();
+        if let Ok(vault) = state.active_vault(profile) {
+            vault.delivery.remove(key);
+        }
+    }
+
+    /// Takes what a profile's vault now has as approved.
+    pub(super) fn set_approvals(&self, profile: &str, approvals: Vec<Approval>) {
+        if let Ok(vault) = self.state().active_vault(profile) {
+            vault.approvals = by_path(approvals);
+        }
+    }
+
+    /// What of a manifest's claim the approvals do not cover, in any of these
+    /// profiles; `None` if they cover all of it.
+    pub(super) fn uncovered(
+        &self,
+        claim: &ManifestClaim<'_>,
+        profiles: &BTreeSet<&str>,
+    ) -> Option<NotApproved> {
+        let mut state = self.state();
+        profiles.iter().find_map(|profile| {
+            let vault = state.active_vault(profile).ok();
+            uncovered(
+                claim,
+                vault.and_then(|vault| vault.approvals.get(claim.path)),
+            )
+        })
+    }
+
+    /// The values that a grant is for, all or nothing, and what they come from.
+    ///
+    /// # Errors
+    /// A problem for each wish that can't be had.
+    pub(super) async fn resolve(
+        &self,
+        grant: &Grant<'_>,
+        required: &[bool],
+    ) -> Result<(Resolved, Vec<Release>), Vec<Problem>> {
+        let mut values: Resolved = grant.wishes().iter().map(|_| None).collect();
+        let mut problems = vec![None; values.len()];
+        let mut releases = Vec::new();
+        // Later profiles first: the first that has a key counts.
+        for (profile, places) in by_profile(grant.wishes()) {
+            let wanted: Vec<usize> = places
+                .into_iter()
+                .filter(|&n| values[n].is_none() && problems[n].is_none())
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let (delivery, release) = self.delivery(profile).map_err(|reason| {
+                wanted
+                    .iter()
+                    .map(|&n| Problem::with_entry(n, reason))
+                    .collect::<Vec<_>>()
+            })?;
+            releases.push(release);
+            let keys: Vec<&str> = wanted
+                .iter()
+                .map(|&n| grant.wishes()[n].key.unwrap_or_default())
+                .collect();
+            for (n, answer) in wanted.into_iter().zip(delivery.resolve_many(&keys).await) {
+                match answer {
+                    Ok(value) => values[n] = Some(value),
+                    Err(StoreError::NotFound) => {}
+                    Err(error) => problems[n] = Some(Problem::with_entry(n, reason_of(&error))),
+                }
+            }
+        }
+        for (n, problem) in problems.iter_mut().enumerate() {
+            if values[n].is_none() && problem.is_none() && required.get(n) != Some(&false) {
+                *problem = Some(Problem::with_entry(n, Reason::NotFound));
+            }
+        }
+        let problems: Vec<_> = problems.into_iter().flatten().collect();
+        if problems.is_empty() {
+            Ok((values, releases))
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn delivery(
+        &self,
+        profile: &str,
+    ) -> Result<(Arc<JitDelivery<SqlCipherStore>>, Release), Reason> {
+        let now = super::now();
+        let mut state = self.state();
+        let vault = state.active_vault(profile)?;
+        vault.used_at = now;
+        let (delivery, instance) = (Arc::clone(&vault.delivery), vault.instance);
+        let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
+        Ok((delivery, (name, instance)))
+    }
+}
+
+impl VaultState {
+    fn active_vault(&mut self, profile: &str) -> Result<&mut OpenVault, Reason> {
+        let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
+        if !self.active.contains(&name) {
+            return Err(Reason::ProfileInactive);
+        }
+        self.vaults.get_mut(&name).ok_or(Reason::ProfileInactive)
+    }
+}
+
+impl OpenVault {
+    /// How long this vault stays unlocked if nobody uses it; zero if it is over.
+    fn left(&self, lifetimes: &Lifetimes, now: Duration) -> Duration {
+        let unlocked = (self.unlocked_at + lifetimes.unlocked).saturating_sub(now);
+        let idle = (self.used_at + lifetimes.idle).saturating_sub(now);
+        unlocked.min(idle)
+    }
+}
+
+impl ActivityOf for Vaults {
+    fn activity(&self, profile: &str) -> Activity {
+        let Ok(name) = TrustProfileName::new(profile) else {
+            return Activity::Unknown;
+        };
+        if self.is_active(&name) {
+            Activity::Active
+        } else if self.home.vaults().join(name.as_str()).is_dir() {
+            Activity::Inactive
+        } else {
+            Activity::Unknown
+        }
+    }
+}
+
+/// Which wishes to look for in which profile, in the order to look: for each wish
+/// the profile that it lists last comes first.
+fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
+    let mut rounds = Vec::new();
+    let deepest = wishes
+        .iter()
+        .map(|wish| wish.profiles.len())
+        .max()
+        .unwrap_or(0);
+    for depth in 0..deepest {
+        let mut round: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (n, wish) in wishes.iter().enumerate() {
+            if let Some(profile) = wish.profiles.iter().rev().nth(depth) {
+                round.entry(profile).or_default().push(n);
+            }
+        }
+        rounds.extend(round);
+    }
+    rounds
+}
+
+/// What the store's words mean to a client.
+pub(super) fn reason_of(error: &StoreError) -> Reason {
+    match error {
+        StoreError::NotFound => Reason::NotFound,
+        StoreError::Exists { .. } => Reason::Exists,
+        StoreError::InvalidKey(_) => Reason::InvalidKey,
+        StoreError::ValueTooLong => Reason::ValueTooLong,
+        StoreError::Locked => Reason::Locked,
+        StoreError::Damaged { .. } => Reason::VaultDamaged,
+        StoreError::Newer { .. } => Reason::VaultNewer,
+        StoreError::OutOfSecretMemory(_) => Reason::OutOfSecretMemory,
+        StoreError::DiskFull => Reason::DiskFull,
+        StoreError::ReadOnly => Reason::ReadOnly,
+        StoreError::InUse | StoreError::Unreachable | StoreError::InputOutput { .. } => {
+            Reason::VaultUnreadable
+        }
+        StoreError::NoRandomness
+        | StoreError::Derive(_)
+        | StoreError::Abandoned
+        | StoreError::Sqlite { .. } => Reason::Internal,
+    }
+}
+
+fn by_path(approvals: Vec<Approval>) -> HashMap<String, Approval> {
+    approvals
+        .into_iter()
+        .map(|approval| (approval.path.clone(), approval))
+        .collect()
+}
+
+/// Compares what a manifest claims with what was approved for its path.
+fn uncovered(claim: &ManifestClaim<'_>, approved: Option<&Approval>) -> Option<NotApproved> {
+    let Some(approved) = approved.filter(|approved| approved.owner == claim.owner) else {
+        return Some(NotApproved {
+            known: false,
+            items: claim.items.clone(),
+        });
+    };
+    let covered: HashSet<&[u8]> = approved.items.chunks_exact(32).collect();
+    let items: Vec<ItemDigest> = claim
+        .items
+        .iter()
+        .filter(|item| !covered.contains(item.0.as_slice()))
+        .copied()
+        .collect();
+    (!items.is_empty()).then_some(NotApproved { known: true, items })
+}
