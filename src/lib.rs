@@ -17,6 +17,7 @@
 //! `unsafe` one folder, [`sys`].
 
 pub mod crypto;
+pub mod run;
 pub mod secret;
 pub mod store;
 pub mod sys;
