@@ -10,6 +10,7 @@
 //! at once. Nothing here asks the daemon or runs anything.
 #![forbid(unsafe_code)]
 
+pub mod environment;
 pub mod manifest;
 pub mod pattern;
 pub mod refused;
