@@ -16,6 +16,7 @@
 //! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, [`store`];
 //! `unsafe` one folder, [`sys`].
 
+pub mod commands;
 pub mod crypto;
 pub mod run;
 pub mod secret;

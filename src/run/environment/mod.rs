@@ -4,8 +4,10 @@
 //! (CVE-2010-1646 is about two `PATH`s), so whoever checks one may be told the other.
 
 mod compose;
+mod entry;
 mod filter;
 mod limits;
+mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +16,12 @@ use super::{
     pattern::NamePattern,
     variable::VariableName,
 };
-use crate::secret::{OutOfSecretMemory, SecureBytes};
+use crate::secret::SecureBytes;
 
+pub use entry::Entry;
+use entry::name_of;
 pub use limits::{MAX_ARG_STRLEN, TooLarge, kernel_limit};
+pub use problem::EnvironmentProblem;
 
 /// What `--clean` keeps.
 pub const CLEAN: [&str; 10] = [
@@ -24,9 +29,6 @@ pub const CLEAN: [&str; 10] = [
 ];
 /// What no command gets: where a password is, and the key by which a client is known.
 pub const STRIPPED: [&str; 2] = ["PDS_PASSWORD_FILE", "PDS_CLIENT_KEY"];
-
-/// How a function that bash imports from the environment starts (CVE-2014-6271).
-const FUNCTION: &[u8] = b"() {";
 
 impl Inherit {
     /// `--clean`: [`CLEAN`] alone.
@@ -71,86 +73,11 @@ pub struct Sources<'a> {
     pub conflict: Conflict,
 }
 
-/// One string of the environment.
-#[derive(Debug)]
-pub enum Entry<'a> {
-    /// As it was inherited: `NAME=VALUE`, or whatever odd thing it is.
-    Inherited(&'a [u8]),
-    /// A plain value.
-    Plain {
-        /// The variable.
-        name: &'a VariableName,
-        /// Its value.
-        value: &'a str,
-    },
-    /// A secret value, or one made of secrets.
-    Secret {
-        /// The variable.
-        name: &'a VariableName,
-        /// Its value.
-        value: SecureBytes,
-    },
-}
-
 /// What the command will see, in order: what was inherited, then plain values, secrets
 /// and composed values, each in the manifest's order.
 #[derive(Debug)]
 pub struct Environment<'a> {
     entries: Vec<Entry<'a>>,
-}
-
-/// Why there is no environment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EnvironmentProblem {
-    /// The kernel's strings end at a NUL.
-    #[error("the value of `{0}` holds a NUL and can't be a variable's")]
-    Nul(VariableName),
-    /// bash would define a function of it.
-    #[error("the value of `{0}` starts with `() {{`, which bash would take for a function")]
-    Function(VariableName),
-    /// The kernel takes no longer string.
-    #[error("`{name}` has {len} bytes with its value: the kernel's limit is {MAX_ARG_STRLEN}")]
-    TooLong {
-        /// The variable.
-        name: VariableName,
-        /// With its name, `=` and the final NUL.
-        len: usize,
-    },
-    /// `conflict = "error"`, and it is set.
-    #[error("`{0}` is already set")]
-    AlreadySet(VariableName),
-    /// Two secrets for one variable.
-    #[error("two keys are asked for `{0}`")]
-    SetTwice(VariableName),
-    /// The filter `json` met a value that isn't text.
-    #[error("`{value}` is not UTF-8, so `{composed}` can't take it through `json`")]
-    NotText {
-        /// The template's variable.
-        composed: VariableName,
-        /// The value that it asks for.
-        value: VariableName,
-    },
-    /// Secret memory ran out.
-    #[error(transparent)]
-    OutOfSecretMemory(#[from] OutOfSecretMemory),
-}
-
-impl EnvironmentProblem {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Nul(name) | Self::TooLong { name, .. } => Some(format!(
-                "hand `{name}` over in another way, such as `pds get KEY` on a pipe"
-            )),
-            Self::AlreadySet(name) => Some(format!(
-                "unset `{name}`, or choose with `conflict = \"secret\"` or `\"environment\"`"
-            )),
-            Self::SetTwice(name) => Some(format!("give `{name}` one key")),
-            Self::NotText { .. } => Some("`base64` takes any bytes".to_owned()),
-            Self::Function(_) | Self::OutOfSecretMemory(_) => None,
-        }
-    }
 }
 
 impl<'a> Environment<'a> {
@@ -315,90 +242,12 @@ fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
     }
 }
 
-/// What is before the first `=`, if that is anything.
-fn name_of(text: &[u8]) -> Option<&[u8]> {
-    let end = text.iter().position(|&b| b == b'=')?;
-    (end > 0).then(|| &text[..end])
-}
-
 fn duplicates(secrets: &[Resolved<'_>]) -> Vec<EnvironmentProblem> {
     let mut seen = BTreeSet::new();
     let twice = secrets.iter().filter(|secret| !seen.insert(secret.name));
     twice
         .map(|secret| EnvironmentProblem::SetTwice(secret.name.clone()))
         .collect()
-}
-
-impl<'a> Entry<'a> {
-    /// The variable, if it is set here.
-    #[must_use]
-    pub fn variable(&self) -> Option<&'a VariableName> {
-        match self {
-            Self::Inherited(_) => None,
-            Self::Plain { name, .. } | Self::Secret { name, .. } => Some(name),
-        }
-    }
-
-    /// What is before the first `=`; all of it if there is none.
-    #[must_use]
-    pub fn name(&self) -> &'a [u8] {
-        match self {
-            Self::Inherited(text) => name_of(text).unwrap_or(text),
-            Self::Plain { name, .. } | Self::Secret { name, .. } => name.as_bytes(),
-        }
-    }
-
-    /// How many bytes it has with its final NUL.
-    #[allow(clippy::len_without_is_empty, reason = "the NUL is always there")]
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Inherited(text) => text.len() + 1,
-            Self::Plain { name, value } => name.len() + value.len() + 2,
-            Self::Secret { name, value } => name.len() + value.len() + 2,
-        }
-    }
-
-    fn value(&self) -> &[u8] {
-        match self {
-            Self::Inherited(_) => &[],
-            Self::Plain { value, .. } => value.as_bytes(),
-            Self::Secret { value, .. } => value.expose(),
-        }
-    }
-
-    /// `to` has [`Entry::len`] bytes.
-    fn write_into(&self, to: &mut [u8]) {
-        let mut at = 0;
-        let mut put = |part: &[u8]| {
-            to[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        };
-        match self {
-            Self::Inherited(text) => put(text),
-            Self::Plain { name, .. } | Self::Secret { name, .. } => {
-                put(name.as_bytes());
-                put(b"=");
-                put(self.value());
-            }
-        }
-        put(b"\0");
-    }
-
-    fn problem(&self) -> Option<EnvironmentProblem> {
-        let name = self.variable()?;
-        if self.value().contains(&0) {
-            return Some(EnvironmentProblem::Nul(name.clone()));
-        }
-        if self.value().starts_with(FUNCTION) {
-            return Some(EnvironmentProblem::Function(name.clone()));
-        }
-        let len = self.len();
-        (len > MAX_ARG_STRLEN).then(|| EnvironmentProblem::TooLong {
-            name: name.clone(),
-            len,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::{Composed, ProblemKind, nearest::nearest, parse::Walk, template::Template};
+use super::{Composed, ProblemKind, nearest::nearest, template::Template, walk::Walk};
 use crate::run::variable::VariableName;
 
 /// A template before it is parsed: its variable, its text, and where the value is.

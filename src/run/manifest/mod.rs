@@ -13,6 +13,7 @@ mod nearest;
 mod parse;
 mod problem;
 mod template;
+mod walk;
 
 use std::path::PathBuf;
 

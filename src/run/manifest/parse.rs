@@ -4,16 +4,15 @@
 //! value that is wrong is reported and left out, and the walk goes on: the manifest that
 //! comes of it is thrown away.
 
-use std::{collections::BTreeSet, ops::Range, path::Path};
+use std::path::Path;
 
-use toml::{
-    Spanned,
-    de::{DeString, DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 use super::{
-    Conflict, Delivery, Inherit, Invalid, MANIFEST_MAX_ENTRIES, Manifest, PROJECT_MAX_BYTES,
-    ProblemKind, SecretReference, compose, nearest::nearest, problem::Found,
+    Conflict, Delivery, Inherit, Invalid, Manifest, PROJECT_MAX_BYTES, ProblemKind,
+    SecretReference, compose,
+    problem::Found,
+    walk::{Name, Value, Walk, in_order},
 };
 use crate::{
     run::{pattern::NamePattern, variable::VariableName},
@@ -30,12 +29,6 @@ pub(super) const SECRET_FIELDS: [&str; 7] = [
 /// A longer file with an error in its syntax has only the first shown: after each the
 /// parser goes on, and garbage has as many errors as bytes.
 const RECOVERY_MAX_BYTES: usize = 32 * 1024;
-/// A name of more bytes is not shown.
-const NAME_SHOWN_MAX_BYTES: usize = 64;
-
-type Name<'i> = Spanned<DeString<'i>>;
-type Value<'i> = Spanned<DeValue<'i>>;
-
 impl Manifest {
     /// Reads `bytes`, the whole of the manifest `path`, which `owner` (a user id) owns.
     ///
@@ -64,12 +57,7 @@ impl Manifest {
             secrets: Vec::new(),
             compose: Vec::new(),
         };
-        let mut walk = Walk {
-            text,
-            found: Vec::new(),
-            entries: 0,
-            declared: BTreeSet::new(),
-        };
+        let mut walk = Walk::new(text);
         walk.document(document.get_ref(), &mut manifest);
         if walk.found.is_empty() {
             Ok(manifest)
@@ -94,27 +82,7 @@ fn syntax(text: &str, first: toml::de::Error) -> Vec<Found> {
     all.into_iter().map(found).collect()
 }
 
-pub(super) struct Walk<'i> {
-    pub(super) text: &'i str,
-    pub(super) found: Vec<Found>,
-    /// Every name that any table sets, well-formed or not otherwise: what is wrong with a
-    /// value is no reason to tell a template that its name doesn't exist.
-    pub(super) declared: BTreeSet<&'i str>,
-    entries: usize,
-}
-
-/// The entries of a table in the order of the text, which TOML's own map loses.
-fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Name<'i>, &'v Value<'i>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    entries
-}
-
 impl<'v> Walk<'v> {
-    pub(super) fn report(&mut self, at: Range<usize>, kind: impl Into<ProblemKind>) {
-        self.found.push((at, kind.into()));
-    }
-
     fn document(&mut self, document: &'v DeTable<'v>, manifest: &mut Manifest) {
         if !document.contains_key("pds") {
             self.report(0..0, ProblemKind::NoVersion);
@@ -283,154 +251,4 @@ impl<'v> Walk<'v> {
         }
         profiles
     }
-
-    /// The entries of a table of variables. Names that can't be one are reported and
-    /// come as `None`, so that their values are looked at all the same.
-    fn variables(&mut self, value: &'v Value<'v>) -> Vec<(Option<VariableName>, &'v Value<'v>)> {
-        let Some(table) = self.table(value) else {
-            return Vec::new();
-        };
-        if !self.room_for(table.len(), value.span()) {
-            return Vec::new();
-        }
-        let mut variables = Vec::with_capacity(table.len());
-        for (name, value) in in_order(table) {
-            let variable = VariableName::new(name.get_ref());
-            if let Ok(variable) = &variable
-                && !self.declared.insert(name.get_ref())
-            {
-                self.report(name.span(), ProblemKind::SetTwice(variable.to_string()));
-            }
-            let variable = variable.map_err(|error| self.report(name.span(), error));
-            variables.push((variable.ok(), value));
-        }
-        variables
-    }
-
-    fn room_for(&mut self, entries: usize, at: Range<usize>) -> bool {
-        self.entries = self.entries.saturating_add(entries);
-        let fits = self.entries <= MANIFEST_MAX_ENTRIES;
-        if !fits {
-            self.report(at, ProblemKind::TooManyEntries);
-        }
-        fits
-    }
-
-    fn list(&mut self, value: &'v Value<'v>, expected: &'static str) -> &'v [Value<'v>] {
-        let DeValue::Array(list) = value.get_ref() else {
-            self.wrong_type(expected, value);
-            return &[];
-        };
-        if self.room_for(list.len(), value.span()) {
-            list
-        } else {
-            &[]
-        }
-    }
-
-    fn list_or_one(&mut self, value: &'v Value<'v>) -> &'v [Value<'v>] {
-        match value.get_ref() {
-            DeValue::String(_) => std::slice::from_ref(value),
-            _ => self.list(value, "the name of a profile, or a list of them,"),
-        }
-    }
-
-    fn table(&mut self, value: &'v Value<'v>) -> Option<&'v DeTable<'v>> {
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            self.wrong_type("a table", value);
-        }
-        table
-    }
-
-    fn string(&mut self, value: &'v Value<'v>) -> Option<&'v str> {
-        let text = value.get_ref().as_str();
-        if text.is_none() {
-            self.wrong_type("a string", value);
-        }
-        text
-    }
-
-    /// A string that could be a variable's value.
-    fn value(&mut self, value: &'v Value<'v>) -> Option<&'v str> {
-        let text = self.string(value)?;
-        if text.contains('\0') {
-            self.report(value.span(), ProblemKind::Nul);
-            return None;
-        }
-        Some(text)
-    }
-
-    fn choice<T: Copy>(
-        &mut self,
-        value: &'v Value<'v>,
-        known: &[(&'static str, T)],
-        expected: &'static str,
-    ) -> Option<T> {
-        let text = self.string(value)?;
-        let choice = known
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|&(_, choice)| choice);
-        if choice.is_none() {
-            let nearest = nearest(text, known.iter().map(|&(name, _)| name));
-            self.report(
-                value.span(),
-                ProblemKind::UnknownChoice { expected, nearest },
-            );
-        }
-        choice
-    }
-
-    fn valid<T, E: Into<ProblemKind>>(
-        &mut self,
-        value: &Value<'_>,
-        checked: Option<Result<T, E>>,
-    ) -> Option<T> {
-        checked?
-            .map_err(|error| self.report(value.span(), error))
-            .ok()
-    }
-
-    fn wrong_type(&mut self, expected: &'static str, value: &Value<'_>) {
-        let found = match value.get_ref() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
-        self.report(value.span(), ProblemKind::WrongType { expected, found });
-    }
-
-    fn unknown_at_top(&mut self, name: &Name<'_>, value: &Value<'_>) {
-        if !matches!(value.get_ref(), DeValue::Table(_)) {
-            return self.unknown_field(name, "outside the tables", &FIELDS);
-        }
-        let nearest = nearest(name.get_ref(), TABLES);
-        let kind = ProblemKind::UnknownTable {
-            name: showable(name.get_ref()),
-            nearest,
-        };
-        self.report(name.span(), kind);
-    }
-
-    fn unknown_field(&mut self, name: &Name<'_>, place: &'static str, known: &[&'static str]) {
-        let nearest = nearest(name.get_ref(), known.iter().copied());
-        let name_shown = showable(name.get_ref());
-        let kind = ProblemKind::UnknownField {
-            name: name_shown,
-            place,
-            nearest,
-        };
-        self.report(name.span(), kind);
-    }
-}
-
-/// A name, unless it could play tricks on a terminal or is a value in the wrong place.
-fn showable(name: &str) -> Option<String> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    (name.len() <= NAME_SHOWN_MAX_BYTES && name.bytes().all(is_plain)).then(|| name.to_owned())
 }
