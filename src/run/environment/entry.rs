@@ -65,22 +65,24 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// What the string is made of, in order and without its final NUL. Parts may be empty.
+    #[must_use]
+    pub fn parts(&self) -> [&[u8]; 3] {
+        match self {
+            Self::Inherited(text) => [text, b"", b""],
+            Self::Plain { name, .. } | Self::Secret { name, .. } => {
+                [name.as_bytes(), b"=", self.value()]
+            }
+        }
+    }
+
     /// Writes all of it; `to` has [`Entry::len`] bytes.
     pub(super) fn write_into(&self, to: &mut [u8]) {
         let mut at = 0;
-        let mut put = |part: &[u8]| {
+        for part in self.parts().into_iter().chain([b"\0".as_slice()]) {
             to[at..at + part.len()].copy_from_slice(part);
             at += part.len();
-        };
-        match self {
-            Self::Inherited(text) => put(text),
-            Self::Plain { name, .. } | Self::Secret { name, .. } => {
-                put(name.as_bytes());
-                put(b"=");
-                put(self.value());
-            }
         }
-        put(b"\0");
     }
 
     /// What keeps it from being set. Only what is set here has any: what was inherited passes.
