@@ -79,23 +79,20 @@ impl RefusedVariable {
 /// user's own config lifts for this project. Lifting reaches classes B and C alone.
 #[must_use]
 pub fn judge(name: &str, lifted: &[impl AsRef<str>]) -> Verdict {
-    let on = |class| find(class, name.as_bytes());
-    if let Some(line) = on(b'A') {
-        return Verdict::Refused(line.listed(Class::A));
-    }
-    if on(b'O').is_none() {
-        let refused = on(b'B').map(|line| line.listed(Class::B));
-        let refused = refused.or_else(|| on(b'C').map(|line| line.listed(Class::C)));
-        let is_lifted = |pattern: &str| matches(pattern.as_bytes(), name.as_bytes(), Case::Ignored);
-        if let Some(listed) = refused
-            && !lifted.iter().any(|pattern| is_lifted(pattern.as_ref()))
-        {
-            return Verdict::Refused(listed);
+    let is_lifted = |pattern: &str| matches(pattern.as_bytes(), name.as_bytes(), Case::Ignored);
+    let mut excepted = false;
+    for line in lines_on(name.as_bytes()) {
+        match line.class {
+            b'A' => return Verdict::Refused(line.listed(Class::A)),
+            b'D' => return Verdict::Warned(line.listed(Class::D)),
+            b'O' => excepted = true,
+            _ if excepted => {}
+            _ if lifted.iter().any(|pattern| is_lifted(pattern.as_ref())) => excepted = true,
+            b'B' => return Verdict::Refused(line.listed(Class::B)),
+            _ => return Verdict::Refused(line.listed(Class::C)),
         }
     }
-    on(b'D').map_or(Verdict::Allowed, |line| {
-        Verdict::Warned(line.listed(Class::D))
-    })
+    Verdict::Allowed
 }
 
 /// Those of `names` that may not be set, in their order.
@@ -142,12 +139,25 @@ impl Line {
     }
 }
 
-fn find(class: u8, name: &[u8]) -> Option<Line> {
-    let first = name.first()?.to_ascii_uppercase();
-    let may_match =
-        |line: &&Line| line.class == class && (line.first == first || line.first == b'*');
+/// The lines that `name` is on, in the order in which the classes count. Most are passed
+/// over by their first letter: this runs for each variable of each start.
+fn lines_on(name: &[u8]) -> impl Iterator<Item = Line> {
+    let first = name.first().map(u8::to_ascii_uppercase);
+    let may_match = move |line: &&Line| Some(line.first) == first || line.first == b'*';
     let of_form = |line: &&Line| matches(line.pattern().as_bytes(), name, Case::Ignored);
-    INDEX.iter().filter(may_match).find(of_form).copied()
+    INDEX.iter().filter(may_match).filter(of_form).copied()
+}
+
+/// In which order the classes count, and have to stand.
+const fn rank(class: u8) -> u8 {
+    match class {
+        b'A' => 0,
+        b'O' => 1,
+        b'B' => 2,
+        b'C' => 3,
+        b'D' => 4,
+        _ => panic!("no such class"),
+    }
 }
 
 const fn is_entry(text: &[u8], at: usize) -> bool {
@@ -187,10 +197,8 @@ const fn index() -> [Line; LINES] {
         if is_entry(text, at) {
             let pattern = past(text, past(text, at, b' ', false), b' ', true);
             let pattern_end = past(text, pattern, b' ', false);
-            assert!(
-                matches!(text[at], b'A' | b'O' | b'B' | b'C' | b'D'),
-                "no such class"
-            );
+            let after = line == 0 || rank(index[line - 1].class) <= rank(text[at]);
+            assert!(after, "classes stand in the order in which they count");
             assert!(pattern_end < end, "a line is class, pattern, reason");
             index[line] = Line {
                 class: text[at],
@@ -298,7 +306,7 @@ mod tests {
     fn an_exception_does_not_reach_class_a() {
         let listed = |class| INDEX.iter().filter(move |line| line.class == class);
         for exception in listed(b'O') {
-            assert!(find(b'A', exception.pattern().as_bytes()).is_none());
+            assert_ne!(class_of(exception.pattern()), Some(Class::A));
         }
         assert_eq!(class_of("CARGO_REGISTRIES_TOKEN_HOME"), Some(Class::B));
     }
