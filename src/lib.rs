@@ -16,11 +16,17 @@
 //! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, [`store`];
 //! `unsafe` one folder, [`sys`].
 
+<<<<<<< HEAD
+pub mod cli;
 pub mod client;
+pub mod commands;
 pub mod config;
 pub mod crypto;
 pub mod daemon;
+pub mod error;
+pub mod escape;
 pub mod home;
+pub mod run;
 pub mod secret;
 pub mod store;
 pub mod sys;

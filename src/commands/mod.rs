@@ -1,0 +1,4 @@
+//! One small file a command; each runs in the caller's process.
+#![forbid(unsafe_code)]
+
+pub mod import;

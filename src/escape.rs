@@ -1,0 +1,55 @@
+//! Names from a manifest, a vault or a peer, made harmless for a terminal.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+/// Shows `text` with every character escaped that could move a cursor, change
+/// what is shown, or turn its direction (CVE-2024-50349, CVE-2021-42574).
+#[must_use]
+pub fn escaped(text: &str) -> Escaped<'_> {
+    Escaped(text)
+}
+
+/// What [`escaped`] returns.
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'t>(&'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '\n' => f.write_str("\\n"),
+            '\r' => f.write_str("\\r"),
+            '\t' => f.write_str("\\t"),
+            _ if is_tricky(character) => write!(f, "\\u{{{:x}}}", u32::from(character)),
+            _ => fmt::Write::write_char(f, character),
+        })
+    }
+}
+
+fn is_tricky(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{AD}'
+                | '\u{61C}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{FEFF}'
+                | '\u{FFF9}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_act_on_a_terminal_is_escaped_and_the_rest_is_not() {
+        assert_eq!(escaped("plain naïve ключ").to_string(), "plain naïve ключ");
+        assert_eq!(escaped("\x1b]0;t\x07").to_string(), "\\u{1b}]0;t\\u{7}");
+        assert_eq!(escaped("a\nb\rc").to_string(), "a\\nb\\rc");
+        assert_eq!(escaped("\u{202e}txt\u{9b}1m").to_string(), "\\u{202e}txt\\u{9b}1m");
+    }
+}

@@ -1,0 +1,163 @@
+//! The filters of templates, from secret memory into secret memory.
+//!
+//! Each is a function from bytes to a sink of single bytes and is run twice: once to
+//! count, once to write. So no value is ever in a buffer that grows, and leaves copies
+//! of itself where it grew from.
+
+use crate::{
+    run::manifest::Filter,
+    secret::{OutOfSecretMemory, SecureBytes},
+};
+
+const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
+const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Why a filter gave nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FilterError {
+    /// `json` needs UTF-8.
+    NotText,
+    /// Secret memory ran out.
+    OutOfSecretMemory(OutOfSecretMemory),
+}
+
+impl From<OutOfSecretMemory> for FilterError {
+    fn from(error: OutOfSecretMemory) -> Self {
+        Self::OutOfSecretMemory(error)
+    }
+}
+
+/// `value` as `filter` writes it.
+pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterError> {
+    if filter == Filter::Json && str::from_utf8(value).is_err() {
+        return Err(FilterError::NotText);
+    }
+    let mut len = 0;
+    write(filter, value, &mut |_| len += 1);
+    let mut written = SecureBytes::zeroed(len)?;
+    let mut places = written.expose_mut().iter_mut();
+    write(filter, value, &mut |byte| {
+        if let Some(place) = places.next() {
+            *place = byte;
+        }
+    });
+    Ok(written)
+}
+
+fn write(filter: Filter, value: &[u8], sink: &mut impl FnMut(u8)) {
+    match filter {
+        Filter::UrlEncode => value.iter().for_each(|&byte| url_encode(byte, sink)),
+        Filter::Base64 => value.chunks(3).for_each(|group| base64(group, sink)),
+        Filter::Json => {
+            sink(b'"');
+            value.iter().for_each(|&byte| json(byte, sink));
+            sink(b'"');
+        }
+        Filter::Shell => {
+            sink(b'\'');
+            value.iter().for_each(|&byte| shell(byte, sink));
+            sink(b'\'');
+        }
+    }
+}
+
+fn url_encode(byte: u8, sink: &mut impl FnMut(u8)) {
+    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        return sink(byte);
+    }
+    sink(b'%');
+    sink(HEX_UPPER[usize::from(byte >> 4)]);
+    sink(HEX_UPPER[usize::from(byte & 15)]);
+}
+
+fn base64(group: &[u8], sink: &mut impl FnMut(u8)) {
+    let byte = |index: usize| usize::from(group.get(index).copied().unwrap_or(0));
+    let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    for digit in 0..4 {
+        let value = BASE64[(bits >> (18 - 6 * digit)) & 63];
+        sink(if digit <= group.len() { value } else { b'=' });
+    }
+}
+
+fn json(byte: u8, sink: &mut impl FnMut(u8)) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0..0x20 | 0x7f => {
+            b"\\u00".iter().for_each(|&b| sink(b));
+            sink(HEX_LOWER[usize::from(byte >> 4)]);
+            return sink(HEX_LOWER[usize::from(byte & 15)]);
+        }
+        _ => return sink(byte),
+    };
+    sink(b'\\');
+    sink(short);
+}
+
+fn shell(byte: u8, sink: &mut impl FnMut(u8)) {
+    if byte == b'\'' {
+        b"'\\'".iter().for_each(|&b| sink(b));
+    }
+    sink(byte);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(filter: Filter, value: &[u8]) -> Vec<u8> {
+        apply(filter, value).unwrap().expose().to_vec()
+    }
+
+    #[test]
+    fn urlencode_leaves_only_the_unreserved() {
+        let written = written(Filter::UrlEncode, b"aZ9-._~ /:@%+\0\xff");
+        assert_eq!(written, b"aZ9-._~%20%2F%3A%40%25%2B%00%FF");
+    }
+
+    #[test]
+    fn base64_passes_the_vectors_of_rfc_4648() {
+        for (value, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(
+                written(Filter::Base64, value.as_bytes()),
+                expected.as_bytes()
+            );
+        }
+        assert_eq!(written(Filter::Base64, &[0xfb, 0xff]), b"+/8=");
+    }
+
+    #[test]
+    fn json_needs_text() {
+        assert_eq!(
+            apply(Filter::Json, b"\xff").unwrap_err(),
+            FilterError::NotText
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn json_reads_back(value in any::<String>()) {
+            let written = written(Filter::Json, value.as_bytes());
+            prop_assert_eq!(serde_json::from_slice::<String>(&written).unwrap(), value);
+        }
+
+        #[test]
+        fn shell_is_one_word_that_reads_back(value in "[^\0]*") {
+            let written = String::from_utf8(written(Filter::Shell, value.as_bytes())).unwrap();
+            prop_assert_eq!(shell_words::split(&written).unwrap(), [value]);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Why there is no environment.
+
+use super::MAX_ARG_STRLEN;
+use crate::{run::variable::VariableName, secret::OutOfSecretMemory};
+
+/// Why there is no environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvironmentProblem {
+    /// The kernel's strings end at a NUL.
+    #[error("the value of `{0}` holds a NUL and can't be a variable's")]
+    Nul(VariableName),
+    /// bash would define a function of it.
+    #[error("the value of `{0}` starts with `() {{`, which bash would take for a function")]
+    Function(VariableName),
+    /// The kernel takes no longer string.
+    #[error("`{name}` has {len} bytes with its value: the kernel's limit is {MAX_ARG_STRLEN}")]
+    TooLong {
+        /// The variable.
+        name: VariableName,
+        /// With its name, `=` and the final NUL.
+        len: usize,
+    },
+    /// `conflict = "error"`, and it is set.
+    #[error("`{0}` is already set")]
+    AlreadySet(VariableName),
+    /// Two secrets for one variable.
+    #[error("two keys are asked for `{0}`")]
+    SetTwice(VariableName),
+    /// The filter `json` met a value that isn't text.
+    #[error("`{value}` is not UTF-8, so `{composed}` can't take it through `json`")]
+    NotText {
+        /// The template's variable.
+        composed: VariableName,
+        /// The value that it asks for.
+        value: VariableName,
+    },
+    /// Secret memory ran out.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+impl EnvironmentProblem {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Nul(name) | Self::TooLong { name, .. } => Some(format!(
+                "hand `{name}` over in another way, such as `pds get KEY` on a pipe"
+            )),
+            Self::AlreadySet(name) => Some(format!(
+                "unset `{name}`, or choose with `conflict = \"secret\"` or `\"environment\"`"
+            )),
+            Self::SetTwice(name) => Some(format!("give `{name}` one key")),
+            Self::NotText { .. } => Some("`base64` takes any bytes".to_owned()),
+            Self::Function(_) | Self::OutOfSecretMemory(_) => None,
+        }
+    }
+}

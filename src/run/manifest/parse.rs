@@ -1,0 +1,254 @@
+//! From text to [`Manifest`], or to everything that is wrong with it.
+//!
+//! serde's derive stops at the first error, so the parsed TOML is walked by hand. A
+//! value that is wrong is reported and left out, and the walk goes on: the manifest that
+//! comes of it is thrown away.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Conflict, Delivery, Inherit, Invalid, Manifest, PROJECT_MAX_BYTES, ProblemKind,
+    SecretReference, compose,
+    problem::Found,
+    walk::{Name, Value, Walk, in_order},
+};
+use crate::{
+    run::{pattern::NamePattern, variable::VariableName},
+    secret::{TrustProfileName, validate_secret_key},
+};
+
+pub(super) const FIELDS: [&str; 2] = ["pds", "project"];
+pub(super) const TABLES: [&str; 4] = ["run", "vars", "secrets", "compose"];
+pub(super) const RUN_FIELDS: [&str; 3] = ["profile", "inherit", "conflict"];
+pub(super) const SECRET_FIELDS: [&str; 7] = [
+    "key", "required", "profile", "generate", "default", "deliver", "about",
+];
+
+/// A longer file with an error in its syntax has only the first shown: after each the
+/// parser goes on, and garbage has as many errors as bytes.
+const RECOVERY_MAX_BYTES: usize = 32 * 1024;
+impl Manifest {
+    /// Reads `bytes`, the whole of the manifest `path`, which `owner` (a user id) owns.
+    ///
+    /// # Errors
+    /// [`Invalid`], with every problem. Bytes of any kind get an answer: nothing panics.
+    pub fn parse(bytes: &[u8], path: &Path, owner: u32) -> Result<Self, Invalid> {
+        let invalid = |text: &str, found| Invalid::new(path.to_owned(), text, found);
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            let readable = str::from_utf8(&bytes[..at]).unwrap_or_default();
+            invalid(readable, vec![(at..at, ProblemKind::NotUtf8)])
+        })?;
+        if text.starts_with('\u{feff}') {
+            return Err(invalid(text, vec![(0..3, ProblemKind::ByteOrderMark)]));
+        }
+        let document = DeTable::parse(text).map_err(|first| invalid(text, syntax(text, first)))?;
+        let mut manifest = Self {
+            path: path.to_owned(),
+            directory: path.parent().unwrap_or(path).to_owned(),
+            owner,
+            project: None,
+            profiles: Vec::new(),
+            inherit: Inherit::All,
+            conflict: Conflict::Secret,
+            vars: Vec::new(),
+            secrets: Vec::new(),
+            compose: Vec::new(),
+        };
+        let mut walk = Walk::new(text);
+        walk.document(document.get_ref(), &mut manifest);
+        if walk.found.is_empty() {
+            Ok(manifest)
+        } else {
+            Err(invalid(text, walk.found))
+        }
+    }
+}
+
+fn syntax(text: &str, first: toml::de::Error) -> Vec<Found> {
+    let all = if text.len() > RECOVERY_MAX_BYTES {
+        vec![first]
+    } else {
+        DeTable::parse_recoverable(text).1
+    };
+    let found = |error: toml::de::Error| {
+        (
+            error.span().unwrap_or(0..0),
+            ProblemKind::Syntax(error.message().to_owned()),
+        )
+    };
+    all.into_iter().map(found).collect()
+}
+
+impl<'v> Walk<'v> {
+    fn document(&mut self, document: &'v DeTable<'v>, manifest: &mut Manifest) {
+        if !document.contains_key("pds") {
+            self.report(0..0, ProblemKind::NoVersion);
+        }
+        let mut templates = Vec::new();
+        for (name, value) in in_order(document) {
+            match name.get_ref().as_ref() {
+                "pds" => self.version(value),
+                "project" => manifest.project = self.project(value),
+                "run" => self.run(value, manifest),
+                "vars" => {
+                    for (name, value) in self.variables(value) {
+                        let text = self.value(value);
+                        manifest.vars.extend(name.zip(text.map(str::to_owned)));
+                    }
+                }
+                "secrets" => {
+                    for (name, value) in self.variables(value) {
+                        let secret = self.secret(name, value);
+                        manifest.secrets.extend(secret);
+                    }
+                }
+                "compose" => {
+                    for (name, value) in self.variables(value) {
+                        let source = self.value(value);
+                        templates.extend(name.zip(source).map(|(n, s)| (n, s, value.span())));
+                    }
+                }
+                _ => self.unknown_at_top(name, value),
+            }
+        }
+        manifest.compose = compose::in_order(self, templates);
+    }
+
+    fn version(&mut self, value: &Value<'_>) {
+        let is_one = |text: &str, radix| i64::from_str_radix(text, radix) == Ok(1);
+        match value.get_ref() {
+            DeValue::Integer(number) if is_one(number.as_str(), number.radix()) => {}
+            DeValue::Integer(_) => self.report(value.span(), ProblemKind::OtherVersion),
+            _ => self.wrong_type("an integer", value),
+        }
+    }
+
+    fn project(&mut self, value: &'v Value<'v>) -> Option<String> {
+        let name = self.string(value)?;
+        let fits =
+            (1..=PROJECT_MAX_BYTES).contains(&name.len()) && !name.contains(char::is_control);
+        if !fits {
+            self.report(value.span(), ProblemKind::Project);
+        }
+        fits.then(|| name.to_owned())
+    }
+
+    fn run(&mut self, value: &'v Value<'v>, manifest: &mut Manifest) {
+        let Some(table) = self.table(value) else {
+            return;
+        };
+        for (name, value) in in_order(table) {
+            match name.get_ref().as_ref() {
+                "profile" => manifest.profiles = self.profiles(value),
+                "inherit" => manifest.inherit = self.inherit(value),
+                "conflict" => {
+                    let expected = "`secret`, `environment` or `error`";
+                    let conflict = self.choice(value, &Conflict::ALL, expected);
+                    manifest.conflict = conflict.unwrap_or(manifest.conflict);
+                }
+                _ => self.unknown_field(name, "in `[run]`", &RUN_FIELDS),
+            }
+        }
+    }
+
+    fn inherit(&mut self, value: &'v Value<'v>) -> Inherit {
+        if matches!(value.get_ref(), DeValue::String(_)) {
+            self.choice(value, &[("all", ())], "`\"all\"`, or a list of names,");
+            return Inherit::All;
+        }
+        let mut patterns = Vec::new();
+        for value in self.list(value, "`\"all\"`, or a list of names,") {
+            let pattern = self.string(value).map(NamePattern::new);
+            patterns.extend(self.valid(value, pattern));
+        }
+        Inherit::Only(patterns)
+    }
+
+    fn secret(
+        &mut self,
+        name: Option<VariableName>,
+        value: &'v Value<'v>,
+    ) -> Option<SecretReference> {
+        let variable = name.or_else(|| VariableName::new("_").ok())?;
+        let mut secret = SecretReference {
+            variable,
+            key: String::new(),
+            required: true,
+            profiles: Vec::new(),
+            generate: None,
+            default: None,
+            delivery: Delivery::Env,
+            about: None,
+        };
+        if matches!(value.get_ref(), DeValue::String(_)) {
+            secret.key = self.key(value)?;
+            return Some(secret);
+        }
+        let DeValue::Table(table) = value.get_ref() else {
+            self.wrong_type("a key, or a table with one,", value);
+            return None;
+        };
+        for (name, value) in in_order(table) {
+            self.secret_field(name, value, &mut secret);
+        }
+        if !table.contains_key("key") {
+            self.report(value.span(), ProblemKind::NoKey);
+        }
+        if table.contains_key("generate") && table.contains_key("default") {
+            self.report(value.span(), ProblemKind::GenerateAndDefault);
+        }
+        Some(secret)
+    }
+
+    fn secret_field(&mut self, name: &'v Name<'v>, value: &'v Value<'v>, to: &mut SecretReference) {
+        match name.get_ref().as_ref() {
+            "key" => to.key = self.key(value).unwrap_or_default(),
+            "required" => match value.get_ref() {
+                DeValue::Boolean(required) => to.required = *required,
+                _ => self.wrong_type("`true` or `false`", value),
+            },
+            "profile" => to.profiles = self.profiles(value),
+            "generate" => {
+                let how = self.string(value).map(str::parse);
+                to.generate = self.valid(value, how);
+            }
+            "default" => to.default = self.value(value).map(str::to_owned),
+            "deliver" => {
+                let delivery = self.choice(value, &Delivery::ALL, "`env` or `hidden`");
+                to.delivery = delivery.unwrap_or(to.delivery);
+            }
+            "about" => to.about = self.string(value).map(str::to_owned),
+            _ => self.unknown_field(name, "of a secret", &SECRET_FIELDS),
+        }
+    }
+
+    fn key(&mut self, value: &'v Value<'v>) -> Option<String> {
+        let key = self.string(value);
+        self.valid(
+            value,
+            key.map(|key| validate_secret_key(key).map(|()| key.to_owned())),
+        )
+    }
+
+    fn profiles(&mut self, value: &'v Value<'v>) -> Vec<TrustProfileName> {
+        let several = self.list_or_one(value);
+        if several.is_empty() && matches!(value.get_ref(), DeValue::Array(_)) {
+            self.report(value.span(), ProblemKind::NoProfile);
+        }
+        let mut profiles = Vec::new();
+        for value in several {
+            let name = self.string(value).map(TrustProfileName::new);
+            let Some(name) = self.valid(value, name) else {
+                continue;
+            };
+            if profiles.contains(&name) {
+                self.report(value.span(), ProblemKind::ProfileTwice(name.to_string()));
+            }
+            profiles.push(name);
+        }
+        profiles
+    }
+}

@@ -1,0 +1,212 @@
+//! The parts that walking a parsed manifest is made of: each takes a value, and either
+//! gives what it should be or reports what it is.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
+
+use super::{
+    MANIFEST_MAX_ENTRIES, ProblemKind,
+    nearest::nearest,
+    parse::{FIELDS, TABLES},
+    problem::Found,
+};
+use crate::run::variable::VariableName;
+
+/// A name of more bytes is not shown.
+const NAME_SHOWN_MAX_BYTES: usize = 64;
+
+pub(super) type Name<'i> = Spanned<DeString<'i>>;
+pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+
+pub(super) struct Walk<'i> {
+    pub(super) text: &'i str,
+    pub(super) found: Vec<Found>,
+    /// Every name that any table sets, well-formed or not otherwise: what is wrong with a
+    /// value is no reason to tell a template that its name doesn't exist.
+    pub(super) declared: BTreeSet<&'i str>,
+    entries: usize,
+}
+
+/// The entries of a table in the order of the text, which TOML's own map loses.
+pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Name<'i>, &'v Value<'i>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
+impl<'v> Walk<'v> {
+    pub(super) fn new(text: &'v str) -> Self {
+        Self {
+            text,
+            found: Vec::new(),
+            declared: BTreeSet::new(),
+            entries: 0,
+        }
+    }
+
+    pub(super) fn report(&mut self, at: Range<usize>, kind: impl Into<ProblemKind>) {
+        self.found.push((at, kind.into()));
+    }
+
+    /// The entries of a table of variables. Names that can't be one are reported and
+    /// come as `None`, so that their values are looked at all the same.
+    pub(super) fn variables(
+        &mut self,
+        value: &'v Value<'v>,
+    ) -> Vec<(Option<VariableName>, &'v Value<'v>)> {
+        let Some(table) = self.table(value) else {
+            return Vec::new();
+        };
+        if !self.room_for(table.len(), value.span()) {
+            return Vec::new();
+        }
+        let mut variables = Vec::with_capacity(table.len());
+        for (name, value) in in_order(table) {
+            let variable = VariableName::new(name.get_ref());
+            if let Ok(variable) = &variable
+                && !self.declared.insert(name.get_ref())
+            {
+                self.report(name.span(), ProblemKind::SetTwice(variable.to_string()));
+            }
+            let variable = variable.map_err(|error| self.report(name.span(), error));
+            variables.push((variable.ok(), value));
+        }
+        variables
+    }
+
+    fn room_for(&mut self, entries: usize, at: Range<usize>) -> bool {
+        self.entries = self.entries.saturating_add(entries);
+        let fits = self.entries <= MANIFEST_MAX_ENTRIES;
+        if !fits {
+            self.report(at, ProblemKind::TooManyEntries);
+        }
+        fits
+    }
+
+    pub(super) fn list(&mut self, value: &'v Value<'v>, expected: &'static str) -> &'v [Value<'v>] {
+        let DeValue::Array(list) = value.get_ref() else {
+            self.wrong_type(expected, value);
+            return &[];
+        };
+        if self.room_for(list.len(), value.span()) {
+            list
+        } else {
+            &[]
+        }
+    }
+
+    pub(super) fn list_or_one(&mut self, value: &'v Value<'v>) -> &'v [Value<'v>] {
+        match value.get_ref() {
+            DeValue::String(_) => std::slice::from_ref(value),
+            _ => self.list(value, "the name of a profile, or a list of them,"),
+        }
+    }
+
+    pub(super) fn table(&mut self, value: &'v Value<'v>) -> Option<&'v DeTable<'v>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type("a table", value);
+        }
+        table
+    }
+
+    pub(super) fn string(&mut self, value: &'v Value<'v>) -> Option<&'v str> {
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.wrong_type("a string", value);
+        }
+        text
+    }
+
+    /// A string that could be a variable's value.
+    pub(super) fn value(&mut self, value: &'v Value<'v>) -> Option<&'v str> {
+        let text = self.string(value)?;
+        if text.contains('\0') {
+            self.report(value.span(), ProblemKind::Nul);
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        value: &'v Value<'v>,
+        known: &[(&'static str, T)],
+        expected: &'static str,
+    ) -> Option<T> {
+        let text = self.string(value)?;
+        let choice = known
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|&(_, choice)| choice);
+        if choice.is_none() {
+            let nearest = nearest(text, known.iter().map(|&(name, _)| name));
+            self.report(
+                value.span(),
+                ProblemKind::UnknownChoice { expected, nearest },
+            );
+        }
+        choice
+    }
+
+    pub(super) fn valid<T, E: Into<ProblemKind>>(
+        &mut self,
+        value: &Value<'_>,
+        checked: Option<Result<T, E>>,
+    ) -> Option<T> {
+        checked?
+            .map_err(|error| self.report(value.span(), error))
+            .ok()
+    }
+
+    pub(super) fn wrong_type(&mut self, expected: &'static str, value: &Value<'_>) {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.report(value.span(), ProblemKind::WrongType { expected, found });
+    }
+
+    pub(super) fn unknown_at_top(&mut self, name: &Name<'_>, value: &Value<'_>) {
+        if !matches!(value.get_ref(), DeValue::Table(_)) {
+            return self.unknown_field(name, "outside the tables", &FIELDS);
+        }
+        let nearest = nearest(name.get_ref(), TABLES);
+        let kind = ProblemKind::UnknownTable {
+            name: showable(name.get_ref()),
+            nearest,
+        };
+        self.report(name.span(), kind);
+    }
+
+    pub(super) fn unknown_field(
+        &mut self,
+        name: &Name<'_>,
+        place: &'static str,
+        known: &[&'static str],
+    ) {
+        let nearest = nearest(name.get_ref(), known.iter().copied());
+        let name_shown = showable(name.get_ref());
+        let kind = ProblemKind::UnknownField {
+            name: name_shown,
+            place,
+            nearest,
+        };
+        self.report(name.span(), kind);
+    }
+}
+
+/// A name, unless it could play tricks on a terminal or is a value in the wrong place.
+fn showable(name: &str) -> Option<String> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (name.len() <= NAME_SHOWN_MAX_BYTES && name.bytes().all(is_plain)).then(|| name.to_owned())
+}
