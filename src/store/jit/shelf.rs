@@ -54,7 +54,9 @@ impl Shelf {
         }
         match self.entries.get(key) {
             Some(entry) if !entry.expired(now, ttl) => Ok(Found::Value(entry.value.try_clone()?)),
-            _ => Ok(Found::Nothing { generation: self.generation }),
+            _ => Ok(Found::Nothing {
+                generation: self.generation,
+            }),
         }
     }
 
@@ -77,14 +79,23 @@ impl Shelf {
         let (key, number) = (Arc::<str>::from(key), self.next_number);
         self.next_number += 1;
         self.by_age.insert(number, Arc::clone(&key));
-        self.entries.insert(key, Entry { value, kept_at: now, number });
+        self.entries.insert(
+            key,
+            Entry {
+                value,
+                kept_at: now,
+                number,
+            },
+        );
         Ok(replaced)
     }
 
     pub(super) fn flush(&mut self) -> Emptied {
         self.generation += 1;
         self.by_age.clear();
-        Emptied { _entries: mem::take(&mut self.entries) }
+        Emptied {
+            _entries: mem::take(&mut self.entries),
+        }
     }
 
     pub(super) fn close(&mut self) -> Emptied {
@@ -111,7 +122,9 @@ impl Shelf {
     pub(super) fn evict_oldest(&mut self, count: usize) -> usize {
         let mut evicted = 0;
         while evicted < count {
-            let Some((_, key)) = self.by_age.pop_first() else { break };
+            let Some((_, key)) = self.by_age.pop_first() else {
+                break;
+            };
             self.entries.remove(&key);
             evicted += 1;
         }

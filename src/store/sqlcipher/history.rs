@@ -61,7 +61,10 @@ impl SqlCipherStore {
             let history = database.history();
             database.write(|transaction, seals| {
                 let value = get_version(transaction, seals, key, version)?;
-                let entry = Put { set_by, ..Put::new(key, &value) };
+                let entry = Put {
+                    set_by,
+                    ..Put::new(key, &value)
+                };
                 put(transaction, seals, &entry, history)
             })
         })
@@ -107,7 +110,11 @@ fn versions(connection: &Connection, key: &str) -> Result<Vec<VersionInfo>, Stor
             })
         })?
         .collect::<Result<_, _>>()?;
-    if found.is_empty() { Err(StoreError::NotFound) } else { Ok(found) }
+    if found.is_empty() {
+        Err(StoreError::NotFound)
+    } else {
+        Ok(found)
+    }
 }
 
 fn get_version(
@@ -123,8 +130,8 @@ fn get_version(
     if current == Some(version) {
         return read(connection, seals, key);
     }
-    let mut find = connection
-        .prepare_cached("SELECT value FROM versions WHERE key = ?1 AND version = ?2")?;
+    let mut find =
+        connection.prepare_cached("SELECT value FROM versions WHERE key = ?1 AND version = ?2")?;
     let mut rows = find.query(params![key, version])?;
     let row = rows.next()?.ok_or(StoreError::NotFound)?;
     seals.open(key, sealed(row, 0)?)
@@ -132,7 +139,9 @@ fn get_version(
 
 fn older(connection: &Connection, key: &str) -> Result<Vec<u32>, StoreError> {
     let mut find = connection.prepare_cached("SELECT version FROM versions WHERE key = ?1")?;
-    let versions = find.query_map([key], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let versions = find
+        .query_map([key], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     Ok(versions)
 }
 
@@ -170,16 +179,14 @@ fn move_version(
     to: &str,
     version: u32,
 ) -> Result<(), StoreError> {
-    let mut find = transaction
-        .prepare_cached("SELECT value FROM versions WHERE key = ?1 AND version = ?2")?;
+    let mut find =
+        transaction.prepare_cached("SELECT value FROM versions WHERE key = ?1 AND version = ?2")?;
     let mut rows = find.query(params![from, version])?;
     let row = rows.next()?.ok_or(StoreError::NotFound)?;
     let value = seals.reseal(from, to, sealed(row, 0)?)?;
     drop(rows);
     transaction
-        .prepare_cached(
-            "UPDATE versions SET key = ?3, value = ?4 WHERE key = ?1 AND version = ?2",
-        )?
+        .prepare_cached("UPDATE versions SET key = ?3, value = ?4 WHERE key = ?1 AND version = ?2")?
         .execute(params![from, version, to, value])?;
     Ok(())
 }

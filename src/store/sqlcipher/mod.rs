@@ -26,13 +26,13 @@ use std::{
 
 use rusqlite::InterruptHandle;
 
+use self::database::Database;
 pub use self::{
     approvals::Approval,
     database::DEFAULT_HISTORY,
     history::VersionInfo,
     secrets::{Imported, Put, SecretInfo},
 };
-use self::database::Database;
 pub(super) use self::{connection::SALT_BYTES, meta::Identity};
 use super::{SecretsStore, StoreError, vault::GenerationNote};
 use crate::secret::{SecureBytes, TrustProfileName};
@@ -82,8 +82,13 @@ impl SqlCipherStore {
 
     fn over(database: Database) -> Self {
         let interrupt = database.interrupt_handle();
-        let shared = Shared { database: Mutex::new(Some(database)), interrupt };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            database: Mutex::new(Some(database)),
+            interrupt,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Scrubs SQLCipher's copies of the key, and ours of the entry key: later calls answer
@@ -140,7 +145,10 @@ impl SqlCipherStore {
 
     // A thread that panicked with the lock held has rolled its transaction back on the way out.
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
-        self.shared.database.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn off_the_loop<T: Send + 'static>(
@@ -161,7 +169,8 @@ impl SecretsStore for SqlCipherStore {
 
     async fn set(&self, key: &str, value: &SecureBytes) -> Result<(), StoreError> {
         let (key, value) = (key.to_owned(), value.try_clone()?);
-        self.off_the_loop(move |store| store.put(&Put::new(&key, &value)).map(drop)).await
+        self.off_the_loop(move |store| store.put(&Put::new(&key, &value)).map(drop))
+            .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

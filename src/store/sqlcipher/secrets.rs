@@ -29,7 +29,12 @@ impl<'a> Put<'a> {
     /// `value` under `key`, with nothing else known.
     #[must_use]
     pub fn new(key: &'a str, value: &'a SecureBytes) -> Self {
-        Self { key, value, set_by: None, expires_at: None }
+        Self {
+            key,
+            value,
+            set_by: None,
+            expires_at: None,
+        }
     }
 }
 
@@ -84,7 +89,10 @@ impl SqlCipherStore {
     ) -> Result<Vec<Result<SecureBytes, StoreError>>, StoreError> {
         self.with(|database| {
             database.read(|connection, seals| {
-                Ok(keys.iter().map(|key| read(connection, seals, key)).collect())
+                Ok(keys
+                    .iter()
+                    .map(|key| read(connection, seals, key))
+                    .collect())
             })
         })
     }
@@ -110,7 +118,9 @@ impl SqlCipherStore {
     /// [`StoreError::Exists`] with the first key that does, unless `overwrite`; else as
     /// [`put`](Self::put).
     pub fn import(&self, entries: &[Put<'_>], overwrite: bool) -> Result<Imported, StoreError> {
-        entries.iter().try_for_each(|entry| check_entry(entry.key, entry.value))?;
+        entries
+            .iter()
+            .try_for_each(|entry| check_entry(entry.key, entry.value))?;
         self.with(|database| {
             let history = database.history();
             database.write(|transaction, seals| {
@@ -119,7 +129,11 @@ impl SqlCipherStore {
                     match put(transaction, seals, entry, history)? {
                         1 => imported.added += 1,
                         _ if overwrite => imported.overwritten += 1,
-                        _ => return Err(StoreError::Exists { key: entry.key.to_owned() }),
+                        _ => {
+                            return Err(StoreError::Exists {
+                                key: entry.key.to_owned(),
+                            });
+                        }
                     }
                 }
                 Ok(imported)
@@ -152,9 +166,10 @@ impl SqlCipherStore {
     pub fn keys(&self) -> Result<Vec<String>, StoreError> {
         self.with(|database| {
             database.read(|connection, _| {
-                let mut list =
-                    connection.prepare_cached("SELECT key FROM secrets ORDER BY key")?;
-                let keys = list.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+                let mut list = connection.prepare_cached("SELECT key FROM secrets ORDER BY key")?;
+                let keys = list
+                    .query_map((), |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
                 Ok(keys)
             })
         })
@@ -182,7 +197,9 @@ impl SqlCipherStore {
         self.with(|database| {
             database.read(|connection, _| {
                 let mut find = connection.prepare_cached(&format!("{LIST} WHERE s.key = ?1"))?;
-                find.query_row([key], info).optional()?.ok_or(StoreError::NotFound)
+                find.query_row([key], info)
+                    .optional()?
+                    .ok_or(StoreError::NotFound)
             })
         })
     }
@@ -215,7 +232,11 @@ pub(super) fn sealed<'a>(
     row: &'a rusqlite::Row<'_>,
     column: usize,
 ) -> Result<&'a [u8], StoreError> {
-    row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged { what: "a value is no blob" })
+    row.get_ref(column)?
+        .as_blob()
+        .map_err(|_| StoreError::Damaged {
+            what: "a value is no blob",
+        })
 }
 
 pub(super) fn put(
@@ -264,7 +285,9 @@ fn set_aside(
         .prepare_cached("SELECT version FROM attributes WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()?;
-    let Some(version) = current else { return Ok(None) };
+    let Some(version) = current else {
+        return Ok(None);
+    };
     if history > 0 {
         transaction
             .prepare_cached(

@@ -28,7 +28,10 @@ struct Sandbox {
 
 impl Sandbox {
     fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), key: bytes(&[0x42; 32]) }
+        Self {
+            folder: TempDir::new().unwrap(),
+            key: bytes(&[0x42; 32]),
+        }
     }
     fn path(&self) -> PathBuf {
         self.folder.path().join("vault.db")
@@ -55,11 +58,15 @@ fn put(store: &SqlCipherStore, key: &str, value: &[u8]) -> Result<u32, StoreErro
 }
 
 fn raw<T>(store: &SqlCipherStore, work: impl FnOnce(&rusqlite::Connection) -> T) -> T {
-    store.with(|database| database.read(|connection, _| Ok(work(connection)))).unwrap()
+    store
+        .with(|database| database.read(|connection, _| Ok(work(connection))))
+        .unwrap()
 }
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 #[tokio::test]
@@ -79,16 +86,34 @@ fn no_value_and_no_key_name_is_in_any_file() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     for n in 0..50 {
-        put(&store, &format!("planted/key-name-{n}"), b"planted value, in the clear").unwrap();
+        put(
+            &store,
+            &format!("planted/key-name-{n}"),
+            b"planted value, in the clear",
+        )
+        .unwrap();
     }
-    store.rename("planted/key-name-7", "planted/other-name").unwrap();
+    store
+        .rename("planted/key-name-7", "planted/other-name")
+        .unwrap();
     store.remove("planted/key-name-8").unwrap();
-    store.approvals_put("/home/planted/manifest", 0, b"planted items").unwrap();
+    store
+        .approvals_put("/home/planted/manifest", 0, b"planted items")
+        .unwrap();
     let open = sandbox.files();
     store.pragma_rekey_clear().unwrap();
     for files in [open, sandbox.files()] {
-        for planted in [&b"planted"[..], b"SQLite format 3", b"secrets_times", b"work"] {
-            assert!(!holds(&files, planted), "{}", String::from_utf8_lossy(planted));
+        for planted in [
+            &b"planted"[..],
+            b"SQLite format 3",
+            b"secrets_times",
+            b"work",
+        ] {
+            assert!(
+                !holds(&files, planted),
+                "{}",
+                String::from_utf8_lossy(planted)
+            );
         }
     }
 }
@@ -101,7 +126,10 @@ fn one_key_opens_no_other_vault_and_leaves_it_as_it_was() {
     let answer = SqlCipherStore::open(&sandbox.path(), &bytes(&[0x43; 32]));
     assert!(matches!(answer.unwrap_err(), StoreError::Damaged { .. }));
     assert_eq!(fs::read(sandbox.path()).unwrap(), before);
-    assert_eq!(sandbox.open().unwrap().read("key").unwrap().expose(), b"value");
+    assert_eq!(
+        sandbox.open().unwrap().read("key").unwrap().expose(),
+        b"value"
+    );
 }
 
 #[test]
@@ -120,22 +148,22 @@ fn what_was_acknowledged_is_in_the_main_file_alone() {
 }
 
 #[test]
-fn every_file_is_0600_under_any_umask() {
-    // The umask belongs to the whole process, and other tests run beside: a child has its own.
+fn the_journal_is_0600_while_it_is_written() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
-    store.with(|database| {
-        database.write(|transaction, _| {
-            transaction.execute_batch("UPDATE meta SET value = 1 WHERE name = 'clean'")?;
-            for entry in fs::read_dir(sandbox.folder.path()).unwrap() {
-                let entry = entry.unwrap();
-                let mode = entry.metadata().unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
-            }
-            Ok(())
+    store
+        .with(|database| {
+            database.write(|transaction, _| {
+                transaction.execute_batch("UPDATE meta SET value = 1 WHERE name = 'clean'")?;
+                for entry in fs::read_dir(sandbox.folder.path()).unwrap() {
+                    let entry = entry.unwrap();
+                    let mode = entry.metadata().unwrap().permissions().mode();
+                    assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+                }
+                Ok(())
+            })
         })
-    })
-    .unwrap();
+        .unwrap();
     assert_eq!(fs::read_dir(sandbox.folder.path()).unwrap().count(), 2);
 }
 
@@ -153,7 +181,9 @@ fn ten_thousand_stored_nonces_are_all_different() {
             .prepare("SELECT value FROM secrets UNION ALL SELECT value FROM versions")
             .unwrap();
         let nonces = all.query_map((), |row| row.get::<_, Vec<u8>>(0)).unwrap();
-        nonces.map(|sealed| sealed.unwrap()[..NONCE_BYTES].to_vec()).collect()
+        nonces
+            .map(|sealed| sealed.unwrap()[..NONCE_BYTES].to_vec())
+            .collect()
     });
     assert_eq!(nonces.len(), 10_000);
 }
@@ -166,13 +196,23 @@ fn a_swapped_row_is_refused() {
     put(&store, "theirs", b"high").unwrap();
     raw(&store, |connection| {
         let theirs: Vec<u8> = connection
-            .query_row("SELECT value FROM secrets WHERE key = 'theirs'", (), |row| row.get(0))
+            .query_row(
+                "SELECT value FROM secrets WHERE key = 'theirs'",
+                (),
+                |row| row.get(0),
+            )
             .unwrap();
         connection
-            .execute("UPDATE secrets SET value = ?1 WHERE key = 'mine'", params![theirs])
+            .execute(
+                "UPDATE secrets SET value = ?1 WHERE key = 'mine'",
+                params![theirs],
+            )
             .unwrap();
     });
-    assert!(matches!(store.read("mine").unwrap_err(), StoreError::Damaged { .. }));
+    assert!(matches!(
+        store.read("mine").unwrap_err(),
+        StoreError::Damaged { .. }
+    ));
     assert_eq!(store.read("theirs").unwrap().expose(), b"high");
 }
 
@@ -187,7 +227,9 @@ fn xorshift(state: &mut u64) -> usize {
 fn never_wrong(sandbox: &Sandbox, damaged: &[u8], expected: &[(String, Vec<u8>)]) -> bool {
     fs::write(sandbox.path(), damaged).unwrap();
     let _ = fs::remove_file(sandbox.folder.path().join("vault.db-journal"));
-    let Ok(store) = sandbox.open() else { return true };
+    let Ok(store) = sandbox.open() else {
+        return true;
+    };
     let mut noticed = store.integrity_check().is_err();
     match store.keys() {
         Ok(keys) => assert_eq!(keys.len(), expected.len(), "a vault with less in it"),
@@ -210,8 +252,9 @@ fn never_wrong(sandbox: &Sandbox, damaged: &[u8], expected: &[(String, Vec<u8>)]
 fn flipped_bits_and_cuts_never_give_a_wrong_value_nor_an_empty_vault() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
-    let expected: Vec<(String, Vec<u8>)> =
-        (0..60).map(|n| (format!("key-{n:02}"), vec![n; 300])).collect();
+    let expected: Vec<(String, Vec<u8>)> = (0..60)
+        .map(|n| (format!("key-{n:02}"), vec![n; 300]))
+        .collect();
     for (key, value) in &expected {
         put(&store, key, value).unwrap();
     }
@@ -223,11 +266,17 @@ fn flipped_bits_and_cuts_never_give_a_wrong_value_nor_an_empty_vault() {
         let mut bent = whole.clone();
         let bit = xorshift(&mut state) % (bent.len() * 8);
         bent[bit / 8] ^= 1 << (bit % 8);
-        assert!(never_wrong(&sandbox, &bent, &expected), "bit {bit} unnoticed");
+        assert!(
+            never_wrong(&sandbox, &bent, &expected),
+            "bit {bit} unnoticed"
+        );
     }
     for _ in 0..200 {
         let length = xorshift(&mut state) % whole.len();
-        assert!(never_wrong(&sandbox, &whole[..length], &expected), "cut at {length} unnoticed");
+        assert!(
+            never_wrong(&sandbox, &whole[..length], &expected),
+            "cut at {length} unnoticed"
+        );
     }
     let longer = [&whole[..], &[0; 4096]].concat();
     assert!(never_wrong(&sandbox, &longer, &expected));
@@ -239,7 +288,10 @@ fn a_missing_empty_or_linked_database_is_never_made_anew() {
     assert_eq!(sandbox.open().unwrap_err(), StoreError::Unreachable);
     assert!(!sandbox.path().exists());
     fs::write(sandbox.path(), b"").unwrap();
-    assert!(matches!(sandbox.open().unwrap_err(), StoreError::Damaged { .. }));
+    assert!(matches!(
+        sandbox.open().unwrap_err(),
+        StoreError::Damaged { .. }
+    ));
     assert_eq!(fs::metadata(sandbox.path()).unwrap().len(), 0);
     fs::remove_file(sandbox.path()).unwrap();
     let elsewhere = Sandbox::new();
@@ -254,7 +306,10 @@ fn creating_over_something_leaves_it_alone() {
     put(&sandbox.create(), "key", b"value").unwrap();
     let again = SqlCipherStore::create(&sandbox.path(), &sandbox.key, &profile("work"), [8; 16]);
     assert!(again.is_err());
-    assert_eq!(sandbox.open().unwrap().read("key").unwrap().expose(), b"value");
+    assert_eq!(
+        sandbox.open().unwrap().read("key").unwrap().expose(),
+        b"value"
+    );
 }
 
 #[test]
@@ -262,10 +317,15 @@ fn a_newer_format_is_refused_by_its_number() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     raw(&store, |connection| {
-        connection.execute("UPDATE meta SET value = 2 WHERE name = 'format'", ()).unwrap();
+        connection
+            .execute("UPDATE meta SET value = 2 WHERE name = 'format'", ())
+            .unwrap();
     });
     store.pragma_rekey_clear().unwrap();
-    assert_eq!(sandbox.open().unwrap_err(), StoreError::Newer { version: 2 });
+    assert_eq!(
+        sandbox.open().unwrap_err(),
+        StoreError::Newer { version: 2 }
+    );
 }
 
 #[test]
@@ -278,8 +338,14 @@ fn a_cleared_store_is_locked_for_good_and_opens_again() {
     assert_eq!(store.pragma_rekey_clear(), Ok(()));
     assert_eq!(store.read("key").unwrap_err(), StoreError::Locked);
     assert_eq!(store.keys().unwrap_err(), StoreError::Locked);
-    assert_eq!(put(&store, "key", b"value").unwrap_err(), StoreError::Locked);
-    assert_eq!(store.clone().integrity_check().unwrap_err(), StoreError::Locked);
+    assert_eq!(
+        put(&store, "key", b"value").unwrap_err(),
+        StoreError::Locked
+    );
+    assert_eq!(
+        store.clone().integrity_check().unwrap_err(),
+        StoreError::Locked
+    );
     let again = sandbox.open().unwrap();
     assert_eq!(again.read("key").unwrap().expose(), b"value");
     assert!(again.closed_cleanly().unwrap());
@@ -342,18 +408,32 @@ fn older_versions_are_kept_up_to_the_limit_and_come_back() {
     for n in 1..=6 {
         assert_eq!(put(&store, "key", &[n]).unwrap(), u32::from(n));
     }
-    let numbers: Vec<u32> = store.versions("key").unwrap().iter().map(|v| v.version).collect();
+    let numbers: Vec<u32> = store
+        .versions("key")
+        .unwrap()
+        .iter()
+        .map(|v| v.version)
+        .collect();
     assert_eq!(numbers, [6, 5, 4, 3]);
     assert_eq!(store.get_version("key", 3).unwrap().expose(), [3]);
     assert_eq!(store.get_version("key", 6).unwrap().expose(), [6]);
-    assert_eq!(store.get_version("key", 2).unwrap_err(), StoreError::NotFound);
+    assert_eq!(
+        store.get_version("key", 2).unwrap_err(),
+        StoreError::NotFound
+    );
     assert_eq!(store.rollback("key", 3, Some("cli")).unwrap(), 7);
     assert_eq!(store.read("key").unwrap().expose(), [3]);
     assert_eq!(store.info("key").unwrap().set_by.as_deref(), Some("cli"));
-    assert_eq!(store.rollback("key", 1, None).unwrap_err(), StoreError::NotFound);
+    assert_eq!(
+        store.rollback("key", 1, None).unwrap_err(),
+        StoreError::NotFound
+    );
     store.remove("key").unwrap();
     assert_eq!(store.versions("key").unwrap_err(), StoreError::NotFound);
-    assert_eq!(store.get_version("key", 6).unwrap_err(), StoreError::NotFound);
+    assert_eq!(
+        store.get_version("key", 6).unwrap_err(),
+        StoreError::NotFound
+    );
     store.keep_history(0).unwrap();
     put(&store, "key", b"a").unwrap();
     put(&store, "key", b"b").unwrap();
@@ -365,9 +445,17 @@ fn created_at_stays_and_updated_at_moves() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     let value = bytes(b"v");
-    store.put(&Put { expires_at: Some(99), ..Put::new("key", &value) }).unwrap();
+    store
+        .put(&Put {
+            expires_at: Some(99),
+            ..Put::new("key", &value)
+        })
+        .unwrap();
     let first = store.info("key").unwrap();
-    assert_eq!((first.version, first.created_at, first.expires_at), (1, first.updated_at, Some(99)));
+    assert_eq!(
+        (first.version, first.created_at, first.expires_at),
+        (1, first.updated_at, Some(99))
+    );
     std::thread::sleep(std::time::Duration::from_millis(3));
     put(&store, "key", b"w").unwrap();
     let second = store.info("key").unwrap();
@@ -385,15 +473,26 @@ fn a_renamed_secret_keeps_its_versions_and_times() {
     put(&store, "old", b"2").unwrap();
     put(&store, "taken", b"x").unwrap();
     let before = store.info("old").unwrap();
-    let exists = StoreError::Exists { key: "taken".to_owned() };
+    let exists = StoreError::Exists {
+        key: "taken".to_owned(),
+    };
     assert_eq!(store.rename("old", "taken").unwrap_err(), exists);
-    assert_eq!(store.rename("none", "new").unwrap_err(), StoreError::NotFound);
-    assert!(matches!(store.rename("old", "a//b").unwrap_err(), StoreError::InvalidKey(_)));
+    assert_eq!(
+        store.rename("none", "new").unwrap_err(),
+        StoreError::NotFound
+    );
+    assert!(matches!(
+        store.rename("old", "a//b").unwrap_err(),
+        StoreError::InvalidKey(_)
+    ));
     store.rename("old", "new/name").unwrap();
     assert_eq!(store.read("old").unwrap_err(), StoreError::NotFound);
     assert_eq!(store.read("new/name").unwrap().expose(), b"2");
     assert_eq!(store.get_version("new/name", 1).unwrap().expose(), b"1");
-    assert_eq!(store.info("new/name").unwrap().created_at, before.created_at);
+    assert_eq!(
+        store.info("new/name").unwrap().created_at,
+        before.created_at
+    );
     assert_eq!(store.keys().unwrap(), ["new/name", "taken"]);
     store.integrity_check().unwrap();
 }
@@ -404,11 +503,23 @@ fn an_import_is_all_or_nothing() {
     let store = sandbox.create();
     put(&store, "b", b"there").unwrap();
     let value = bytes(b"imported");
-    let entries = [Put::new("a", &value), Put::new("b", &value), Put::new("c", &value)];
-    let exists = StoreError::Exists { key: "b".to_owned() };
+    let entries = [
+        Put::new("a", &value),
+        Put::new("b", &value),
+        Put::new("c", &value),
+    ];
+    let exists = StoreError::Exists {
+        key: "b".to_owned(),
+    };
     assert_eq!(store.import(&entries, false).unwrap_err(), exists);
     assert_eq!(store.keys().unwrap(), ["b"]);
-    assert_eq!(store.import(&entries, true).unwrap(), Imported { added: 2, overwritten: 1 });
+    assert_eq!(
+        store.import(&entries, true).unwrap(),
+        Imported {
+            added: 2,
+            overwritten: 1
+        }
+    );
     assert_eq!(store.get_version("b", 1).unwrap().expose(), b"there");
 }
 
@@ -421,11 +532,18 @@ fn approvals_come_back_as_they_were_put() {
     store.approvals_put("/b/pds.toml", 1000, b"other").unwrap();
     let found = store.approvals_get("/b/pds.toml").unwrap().unwrap();
     assert_eq!((found.owner, found.items.as_slice()), (1000, &b"other"[..]));
-    let paths: Vec<String> =
-        store.approvals_list().unwrap().into_iter().map(|approval| approval.path).collect();
+    let paths: Vec<String> = store
+        .approvals_list()
+        .unwrap()
+        .into_iter()
+        .map(|approval| approval.path)
+        .collect();
     assert_eq!(paths, ["/a/pds.toml", "/b/pds.toml"]);
     store.approvals_delete("/a/pds.toml").unwrap();
-    assert_eq!(store.approvals_delete("/a/pds.toml").unwrap_err(), StoreError::NotFound);
+    assert_eq!(
+        store.approvals_delete("/a/pds.toml").unwrap_err(),
+        StoreError::NotFound
+    );
     assert_eq!(store.approvals_get("/a/pds.toml").unwrap(), None);
 }
 
@@ -435,15 +553,23 @@ fn a_deleted_value_is_not_in_the_pages_any_more() {
     let store = sandbox.create();
     put(&store, "key", b"value").unwrap();
     let sealed: Vec<u8> = raw(&store, |connection| {
-        connection.query_row("SELECT value FROM secrets", (), |row| row.get(0)).unwrap()
+        connection
+            .query_row("SELECT value FROM secrets", (), |row| row.get(0))
+            .unwrap()
     });
     store.remove("key").unwrap();
     store.pragma_rekey_clear().unwrap();
     // The pages, decrypted: SQLCipher exports them into a database without encryption.
     let connection = connection::open(&sandbox.path(), &sandbox.key).unwrap();
-    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
-    let free: u32 = connection.query_row("PRAGMA freelist_count", (), |row| row.get(0)).unwrap();
-    let secure: u32 = connection.query_row("PRAGMA secure_delete", (), |row| row.get(0)).unwrap();
+    connection
+        .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)
+        .unwrap();
+    let free: u32 = connection
+        .query_row("PRAGMA freelist_count", (), |row| row.get(0))
+        .unwrap();
+    let secure: u32 = connection
+        .query_row("PRAGMA secure_delete", (), |row| row.get(0))
+        .unwrap();
     assert_eq!(secure, 1);
     assert!(free <= 2);
     assert!(!holds(&fs::read(sandbox.path()).unwrap(), &sealed));
@@ -493,5 +619,8 @@ fn listing_walks_indexes_without_values() {
             })
             .collect()
     });
-    assert!(plans.iter().all(|plan| plan.contains("COVERING INDEX")), "{plans:?}");
+    assert!(
+        plans.iter().all(|plan| plan.contains("COVERING INDEX")),
+        "{plans:?}"
+    );
 }

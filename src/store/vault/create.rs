@@ -12,9 +12,7 @@ use nix::{
 
 use super::{AuditKeys, DATABASE, HEADER, Header, Unlocked, Vault, VaultError, VaultId, folder};
 use crate::{
-    crypto::{
-        KdfParams, SALT_BYTES, derive_header_mac_key, derive_key_argon2, derive_vault_key,
-    },
+    crypto::{KdfParams, SALT_BYTES, derive_header_mac_key, derive_key_argon2, derive_vault_key},
     secret::SecureBytes,
     store::SqlCipherStore,
 };
@@ -46,9 +44,9 @@ impl Vault {
         remove_leftovers(&self.vaults, &prefix)?;
         let id = VaultId(random()?);
         let beside = self.vaults.join(format!("{prefix}{id}"));
-        let (header, master_key) = self.build(&beside, id, password, params, audit).inspect_err(
-            |_| drop(fs::remove_dir_all(&beside)),
-        )?;
+        let (header, master_key) = self
+            .build(&beside, id, password, params, audit)
+            .inspect_err(|_| drop(fs::remove_dir_all(&beside)))?;
         swap_in(&beside, &self.folder())?;
         folder::sync(&folder, &self.vaults)?;
         self.open(header, master_key, false)
@@ -90,7 +88,11 @@ fn random<const N: usize>() -> Result<[u8; N], VaultError> {
 fn remove_leftovers(vaults: &Path, prefix: &str) -> Result<(), VaultError> {
     let found = fs::read_dir(vaults).map_err(|why| folder::named(vaults, &why))?;
     for entry in found.flatten() {
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+        if entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(prefix))
+        {
             fs::remove_dir_all(entry.path()).map_err(|why| folder::named(&entry.path(), &why))?;
         }
     }
@@ -98,7 +100,13 @@ fn remove_leftovers(vaults: &Path, prefix: &str) -> Result<(), VaultError> {
 }
 
 fn swap_in(beside: &Path, place: &Path) -> Result<(), VaultError> {
-    match renameat2(AT_FDCWD, beside, AT_FDCWD, place, RenameFlags::RENAME_NOREPLACE) {
+    match renameat2(
+        AT_FDCWD,
+        beside,
+        AT_FDCWD,
+        place,
+        RenameFlags::RENAME_NOREPLACE,
+    ) {
         // Some file systems do not know the flag. Plain rename replaces an empty folder at most,
         // and nobody but us makes one here while the lock is held.
         Err(Errno::EINVAL | Errno::ENOSYS) => {

@@ -1,10 +1,6 @@
 use std::path::PathBuf;
 
-use crate::{
-    crypto::DeriveError,
-    secret::OutOfSecretMemory,
-    store::StoreError,
-};
+use crate::{crypto::DeriveError, secret::OutOfSecretMemory, store::StoreError};
 
 /// Why a vault could not be made or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
