@@ -4,9 +4,15 @@
 //! in is about to become somebody else's.
 #![forbid(unsafe_code)]
 
+mod asker;
 mod files;
+mod password;
+mod refusal;
 mod start;
 
+pub use asker::{AskError, Asker, Wanted};
+pub use password::{PASSWORD_MAX_BYTES, PasswordError, Passwords, prompt};
+pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};
 pub use start::daemon_command;
 
 use std::{
@@ -25,7 +31,7 @@ use crate::{
         FRAME_MAX_BYTES, PROTOCOL_VERSION,
         channel::{Channel, ChannelError, Initiator},
         frame,
-        message::{self, Request, Response},
+        message::{self, Request},
     },
 };
 use files::Endpoint;
@@ -132,15 +138,15 @@ impl Client {
         }
     }
 
-    /// Asks one thing. The answer's values stay in `buffer`.
+    /// Asks one thing and waits for the answer, which is left in `buffer`.
     ///
     /// # Errors
     /// [`ClientError`] if there is no answer; a refusal is an answer.
-    pub fn ask<'b>(
+    pub fn exchange(
         &mut self,
         request: &Request<'_>,
-        buffer: &'b mut SecureBuffer,
-    ) -> Result<Response<'b>, ClientError> {
+        buffer: &mut SecureBuffer,
+    ) -> Result<(), ClientError> {
         let encoded = message::encode(request)?;
         let mut sealed = Vec::new();
         self.channel.seal(encoded.as_slice(), &mut sealed)?;
@@ -150,10 +156,9 @@ impl Client {
         loop {
             let frame = read_frame(&self.stream)?;
             if self.channel.open(&frame, buffer)? {
-                break;
+                return Ok(());
             }
         }
-        message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)
     }
 }
 

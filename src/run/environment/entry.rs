@@ -94,11 +94,7 @@ impl<'a> Entry<'a> {
         if self.value().starts_with(FUNCTION) {
             return Some(EnvironmentProblem::Function(name.clone()));
         }
-        let len = self.len();
-        (len > MAX_ARG_STRLEN).then(|| EnvironmentProblem::TooLong {
-            name: name.clone(),
-            len,
-        })
+        (self.len() > MAX_ARG_STRLEN).then(|| EnvironmentProblem::TooLong(name.clone()))
     }
 }
 

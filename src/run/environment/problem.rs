@@ -13,13 +13,8 @@ pub enum EnvironmentProblem {
     #[error("the value of `{0}` starts with `() {{`, which bash would take for a function")]
     Function(VariableName),
     /// The kernel takes no longer string.
-    #[error("`{name}` has {len} bytes with its value: the kernel's limit is {MAX_ARG_STRLEN}")]
-    TooLong {
-        /// The variable.
-        name: VariableName,
-        /// With its name, `=` and the final NUL.
-        len: usize,
-    },
+    #[error("`{0}` with its value is longer than the kernel's limit of {MAX_ARG_STRLEN} bytes")]
+    TooLong(VariableName),
     /// `conflict = "error"`, and it is set.
     #[error("`{0}` is already set")]
     AlreadySet(VariableName),
@@ -44,7 +39,7 @@ impl EnvironmentProblem {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Nul(name) | Self::TooLong { name, .. } => Some(format!(
+            Self::Nul(name) | Self::TooLong(name) => Some(format!(
                 "hand `{name}` over in another way, such as `pds get KEY` on a pipe"
             )),
             Self::AlreadySet(name) => Some(format!(

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use std::sync::{
-    Arc,
+    Barrier,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -189,59 +189,83 @@ async fn a_closed_cache_answers_locked_even_to_a_resolve_under_way() {
     assert!(jit.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_flushes_against_resolves_leave_nothing_behind() {
-    let store = InMemoryStore::new();
-    store.set("key", &bytes(b"value")).await.unwrap();
-    let jit = Arc::new(JitDelivery::new(store, DEFAULT_TTL));
-    for round in 0..2000 {
-        let started = Arc::new(AtomicUsize::new(0));
-        let resolving: Vec<_> = (0..2)
-            .map(|_| {
-                let (jit, started) = (Arc::clone(&jit), Arc::clone(&started));
-                tokio::spawn(async move {
-                    started.fetch_add(1, Ordering::SeqCst);
-                    jit.resolve("key").await
-                })
-            })
-            .collect();
-        while started.load(Ordering::SeqCst) == 0 {
-            tokio::task::yield_now().await;
-        }
-        // Closing is a flush after which none may begin, so what is left is what was put back.
-        jit.close();
-        for task in resolving {
-            match task.await.unwrap() {
-                Ok(value) => assert_eq!(value.expose(), b"value"),
-                Err(why) => assert_eq!(why, StoreError::Locked),
-            }
-        }
-        assert!(jit.is_empty(), "round {round}");
-        jit.write().reopen();
-    }
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_flushes_under_fetches_leave_nothing_behind() {
-    let (jit, _) = cache(ONE).await;
-    let jit = Arc::new(jit);
+// Two threads resolve while this one closes. Closing is a flush after which no resolve may begin,
+// so that what is found in the cache then can only have been put back.
+#[test]
+fn two_thousand_flushes_against_resolves_leave_nothing_behind() {
+    const ROUNDS: usize = 2000;
+    let store = InMemoryStore::new();
+    block_on(store.set("key", &bytes(b"value"))).unwrap();
+    let jit = JitDelivery::new(store, DEFAULT_TTL);
+    let (start, end) = (Barrier::new(3), Barrier::new(3));
+    let mut kept = 0;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    start.wait();
+                    match block_on(jit.resolve("key")) {
+                        Ok(value) => assert_eq!(value.expose(), b"value"),
+                        Err(why) => assert_eq!(why, StoreError::Locked),
+                    }
+                    end.wait();
+                }
+            });
+        }
+        for round in 0..ROUNDS {
+            start.wait();
+            for _ in 0..round % 400 {
+                std::hint::spin_loop();
+            }
+            while round % 2 == 0 && jit.is_empty() {
+                std::thread::yield_now();
+            }
+            kept += jit.len();
+            jit.close();
+            end.wait();
+            assert!(jit.is_empty(), "round {round}");
+            jit.write().reopen();
+        }
+    });
+    assert!(kept > ROUNDS / 10, "the flushes had something to flush");
+}
+
+// A flush, not a close: each fetch begins before it and ends before, during or after it.
+#[test]
+fn two_thousand_flushes_under_fetches_leave_nothing_behind() {
+    let (jit, _) = block_on(cache(ONE));
     jit.store().gated.store(true, Ordering::SeqCst);
-    for round in 0..2000 {
-        let resolving = tokio::spawn({
-            let jit = Arc::clone(&jit);
-            async move { jit.resolve("key").await }
+    let (arrived, released) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2000 {
+                let resolving = async {
+                    let fetch = jit.resolve("key");
+                    let watch = async {
+                        jit.store().arrived.notified().await;
+                        arrived.wait();
+                        jit.store().gate.add_permits(1);
+                    };
+                    tokio::join!(fetch, watch).0
+                };
+                assert_eq!(block_on(resolving).unwrap().expose(), b"value");
+                released.wait();
+            }
         });
-        jit.store().arrived.notified().await;
-        let releasing = tokio::spawn({
-            let jit = Arc::clone(&jit);
-            async move { jit.store().gate.add_permits(1) }
-        });
-        // The fetch began before this flush, and ends before or after it.
-        jit.flush();
-        releasing.await.unwrap();
-        assert_eq!(resolving.await.unwrap().unwrap().expose(), b"value");
-        assert!(jit.is_empty(), "round {round}");
-    }
+        for round in 0..2000 {
+            arrived.wait();
+            jit.flush();
+            released.wait();
+            assert!(jit.is_empty(), "round {round}");
+        }
+    });
 }
 
 #[tokio::test]

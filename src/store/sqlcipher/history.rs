@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     SqlCipherStore,
-    database::{Seals, now},
+    database::Seals,
     secrets::{Put, put, read, sealed},
 };
 use crate::{
@@ -156,18 +156,18 @@ fn move_current(
         [to],
         |row| row.get(0),
     )?;
-    let mut find =
-        transaction.prepare_cached("SELECT value, created_at FROM secrets WHERE key = ?1")?;
+    let mut find = transaction
+        .prepare_cached("SELECT value, created_at, updated_at FROM secrets WHERE key = ?1")?;
     let mut rows = find.query([from])?;
     let row = rows.next()?.ok_or(StoreError::NotFound)?;
     if taken {
         return Err(StoreError::Exists { key: to.to_owned() });
     }
     let value = seals.reseal(from, to, sealed(row, 0)?)?;
-    let created_at: i64 = row.get(1)?;
+    let (created_at, updated_at): (i64, i64) = (row.get(1)?, row.get(2)?);
     transaction.execute(
         "INSERT INTO secrets(key, value, created_at, updated_at) VALUES (?1, ?2, ?3, ?4)",
-        params![to, value, created_at, now()],
+        params![to, value, created_at, updated_at],
     )?;
     Ok(())
 }

@@ -54,8 +54,8 @@ pub(super) fn read_start<const N: usize>(path: &Path) -> Result<[u8; N], VaultEr
     Ok(start)
 }
 
-/// Makes `path` a folder of ours, with its parents, mode 0700 under any umask; one that is there
-/// already has to belong to us and be writable by nobody else.
+/// Makes `path` a folder of ours, with its parents, for nobody else under any umask; one that is
+/// there already has to belong to us and be writable by nobody else.
 pub(super) fn make_folder(path: &Path) -> Result<File, VaultError> {
     DirBuilder::new()
         .recursive(true)

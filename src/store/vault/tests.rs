@@ -107,6 +107,23 @@ fn folders_are_0700_and_files_0600() {
     assert_eq!(files, 4, "header, database, its journal, and the note");
 }
 
+// The umask belongs to the whole process, and other tests run beside: a child has its own.
+#[test]
+fn the_modes_are_the_same_under_any_umask() {
+    for umask in ["000", "022", "077"] {
+        let status = std::process::Command::new("sh")
+            .args(["-c", "umask $1; exec \"$0\" -q --exact \"$2\""])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                umask,
+                "store::vault::tests::folders_are_0700_and_files_0600",
+            ])
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(status.unwrap().success(), "umask {umask}");
+    }
+}
+
 #[test]
 fn creating_refuses_what_is_there_and_cleans_up_what_a_killed_one_left() {
     let (home, vault) = Home::with_vault();

@@ -1,0 +1,211 @@
+//! Asking until there is an answer: unlocking what is locked, waiting out a rate limit.
+
+use std::{collections::BTreeSet, thread, time::Duration};
+
+use super::{Client, ClientError, PasswordError, Passwords, Refusal};
+use crate::{
+    home::Home,
+    secret::{SecureBuffer, TrustProfileName},
+    wire::message::{self, Plaintext, Problem, Reason, Request, Response, Unlock},
+};
+
+/// How long a rate limit is waited out, in all: `make -j16` over `pds run` works.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// Wrong passwords before giving up, at a terminal.
+const TRIES_MAX: u32 = 3;
+
+/// Why there is no answer that does what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The daemon can't be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It refuses; all of what it refuses.
+    #[error("the daemon refuses")]
+    Refused(Vec<Refusal>),
+    /// A password is needed and not to be had.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+/// A channel that is opened when it is first needed, and again when a prompt
+/// took longer than the daemon keeps an idle connection.
+#[derive(Debug)]
+pub struct Asker<'a> {
+    home: &'a Home,
+    passwords: &'a Passwords,
+    client: Option<Client>,
+}
+
+impl<'a> Asker<'a> {
+    /// Asks nothing yet.
+    #[must_use]
+    pub fn new(home: &'a Home, passwords: &'a Passwords) -> Self {
+        Self { home, passwords, client: None }
+    }
+
+    /// The sources of passwords.
+    #[must_use]
+    pub fn passwords(&self) -> &'a Passwords {
+        self.passwords
+    }
+
+    /// Asks once. A refusal is an answer here.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn ask_once<'b>(
+        &mut self,
+        request: &Request<'_>,
+        buffer: &'b mut SecureBuffer,
+    ) -> Result<Response<'b>, ClientError> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::connect_or_start(self.home)?),
+        };
+        if let Err(error) = client.exchange(request, buffer) {
+            self.client = None;
+            return Err(error);
+        }
+        message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)
+    }
+
+    /// Asks until the answer is no more "locked" or "too fast": `wanted` names
+    /// what each entry of the request is about, in its order.
+    ///
+    /// # Errors
+    /// [`AskError::Refused`] with everything that is refused.
+    pub fn ask<'b>(
+        &mut self,
+        request: &Request<'_>,
+        wanted: &[Wanted<'_>],
+        buffer: &'b mut SecureBuffer,
+    ) -> Result<Response<'b>, AskError> {
+        let mut waited = Duration::ZERO;
+        let mut may_unlock = true;
+        loop {
+            let problems = match self.ask_once(request, buffer)? {
+                Response::Refused(problems) => problems,
+                // Decoded again, since a borrow can't leave a loop it may go round in.
+                _ => break,
+            };
+            if let Some(wait) = rate_limit(&problems).filter(|wait| waited + *wait <= WAIT_MAX) {
+                thread::sleep(wait);
+                waited += wait;
+            } else if may_unlock && problems.iter().all(is_locked) && self.can_unlock() {
+                self.unlock_all(wanted)?;
+                may_unlock = false;
+            } else {
+                return Err(AskError::Refused(explain(&problems, wanted)));
+            }
+        }
+        let answer = message::decode(buffer.as_slice());
+        Ok(answer.map_err(|_| ClientError::Malformed)?)
+    }
+
+    fn can_unlock(&self) -> bool {
+        self.passwords.has_files() || self.passwords.may_ask()
+    }
+
+    /// Unlocks every locked profile of the request: one sequence of questions,
+    /// before anything starts.
+    fn unlock_all(&mut self, wanted: &[Wanted<'_>]) -> Result<(), AskError> {
+        let profiles: BTreeSet<&str> =
+            wanted.iter().flat_map(|wanted| wanted.profiles.iter().copied()).collect();
+        let locked = self.locked(&profiles)?;
+        for profile in &locked {
+            self.unlock(profile, locked.len() == 1, false)?;
+        }
+        Ok(())
+    }
+
+    fn locked(&mut self, profiles: &BTreeSet<&str>) -> Result<Vec<TrustProfileName>, AskError> {
+        let mut buffer = SecureBuffer::new().map_err(ClientError::from)?;
+        let Response::Status(status) = self.ask_once(&Request::Status, &mut buffer)? else {
+            return Err(ClientError::Malformed.into());
+        };
+        let unlocked = |name: &str| {
+            let mut known = status.profiles.iter();
+            known.any(|known| known.profile == name && known.unlocked_for_ms.is_some())
+        };
+        let locked = profiles.iter().filter(|name| !unlocked(name));
+        Ok(locked.filter_map(|name| TrustProfileName::new(name).ok()).collect())
+    }
+
+    /// Unlocks one profile; at a terminal with as many tries as people need.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub fn unlock(
+        &mut self,
+        profile: &TrustProfileName,
+        only: bool,
+        accept_older: bool,
+    ) -> Result<(), AskError> {
+        let mut buffer = SecureBuffer::new().map_err(ClientError::from)?;
+        for tried in 1.. {
+            let password = self.passwords.of(profile, only)?;
+            // The daemon may have closed the connection while the person was typing.
+            self.client = None;
+            let password = Plaintext(password.expose());
+            let request = Request::Unlock(Unlock { profile, password, accept_older });
+            let Response::Refused(problems) = self.ask_once(&request, &mut buffer)? else {
+                break;
+            };
+            let wrong = problems.iter().any(|problem| problem.reason == Reason::WrongPassword);
+            if !wrong || tried >= TRIES_MAX || self.passwords.has_files() {
+                let about = [Wanted { profiles: vec![profile], key: "" }];
+                return Err(AskError::Refused(explain(&problems, &about)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an entry of a request is about.
+#[derive(Debug, Clone)]
+pub struct Wanted<'w> {
+    /// In which profiles.
+    pub profiles: Vec<&'w str>,
+    /// Which key; empty for a whole profile.
+    pub key: &'w str,
+}
+
+fn is_locked(problem: &Problem) -> bool {
+    matches!(problem.reason, Reason::Locked | Reason::ProfileInactive)
+}
+
+fn rate_limit(problems: &[Problem]) -> Option<Duration> {
+    let limited = problems.iter().find(|problem| problem.reason == Reason::RateLimited)?;
+    limited.retry_after_ms.map(Duration::from_millis)
+}
+
+/// Puts the daemon's reasons beside what they are about.
+fn explain(problems: &[Problem], wanted: &[Wanted<'_>]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for problem in problems {
+        let entry = problem.entry.and_then(|n| wanted.get(usize::try_from(n).ok()?));
+        match entry {
+            Some(wanted) => {
+                let profile = wanted.profiles.last().copied().unwrap_or_default();
+                refusals.push(Refusal::new(*problem, profile, wanted.key));
+            }
+            // About the request as a whole: said once for each profile of it.
+            None => {
+                let mut profiles: BTreeSet<&str> =
+                    wanted.iter().filter_map(|wanted| wanted.profiles.last().copied()).collect();
+                if profiles.is_empty() || !is_locked(problem) {
+                    profiles = profiles.into_iter().take(1).collect();
+                }
+                let about: Vec<&str> = profiles.into_iter().collect();
+                let about = if about.is_empty() { vec![""] } else { about };
+                let key = match wanted {
+                    [only] => only.key,
+                    _ => "",
+                };
+                refusals.extend(about.iter().map(|name| Refusal::new(*problem, name, key)));
+            }
+        }
+    }
+    refusals
+}

@@ -1,0 +1,232 @@
+//! Where a password comes from: a file, systemd, or the person at the terminal.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, Read},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    sys::terminal::{self, PromptError},
+};
+
+/// A password has at most this many bytes.
+pub const PASSWORD_MAX_BYTES: usize = 4_096;
+
+/// Why there is no password.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// Nobody can be asked and no file was named.
+    #[error("the password of profile `{0}` is needed, and there is no terminal to ask at")]
+    NoSource(TrustProfileName),
+    /// `--password-file F` while several profiles are locked.
+    #[error("`--password-file` must say whose password it is, as PROFILE=FILE")]
+    Ambiguous,
+    /// The profile's name in `P=F` can't be one.
+    #[error("`--password-file` names no profile before its `=`")]
+    NotAProfile,
+    /// The file can't be read.
+    #[error("can't read the password from `{path}`: {error}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// It is longer than any password.
+    #[error("a password has at most {PASSWORD_MAX_BYTES} bytes")]
+    TooLong,
+    /// Two answers that should be the same are not.
+    #[error("the two passwords are not the same")]
+    Mismatch,
+    /// The person did not answer.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// There is no memory for it.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+/// The sources of passwords that a command was given.
+#[derive(Debug, Default)]
+pub struct Passwords {
+    /// A file for one profile, or for the only one that is locked.
+    files: Vec<(Option<TrustProfileName>, PathBuf)>,
+    may_ask: bool,
+}
+
+impl Passwords {
+    /// From `--password-file` and `--no-prompt`, or the variables in their place.
+    ///
+    /// # Errors
+    /// [`PasswordError::NotAProfile`].
+    pub fn new(files: &[OsString], no_prompt: bool) -> Result<Self, PasswordError> {
+        let mut named = files.iter().map(|file| split(file)).collect::<Result<Vec<_>, _>>()?;
+        if named.is_empty() {
+            named.extend(env::var_os("PDS_PASSWORD_FILE").map(|file| (None, PathBuf::from(file))));
+        }
+        let forbidden = env::var_os("PDS_NO_PROMPT").is_some_and(|set| !set.is_empty());
+        Ok(Self { files: named, may_ask: !no_prompt && !forbidden })
+    }
+
+    /// Whether the person may be asked.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        self.may_ask && terminal::has_terminal()
+    }
+
+    /// Whether a password could come from anywhere but the person.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty() || env::var_os("CREDENTIALS_DIRECTORY").is_some()
+    }
+
+    /// The password of `profile`; `only` if it is the only one that is asked for.
+    ///
+    /// # Errors
+    /// [`PasswordError`] if there is none to be had.
+    pub fn of(&self, profile: &TrustProfileName, only: bool) -> Result<SecureBytes, PasswordError> {
+        if let Some(path) = self.file_of(profile, only)? {
+            return read_file(&path);
+        }
+        if !self.may_ask() {
+            return Err(PasswordError::NoSource(profile.clone()));
+        }
+        prompt(&format!("pds: password for profile `{profile}`: "))
+    }
+
+    /// A password for a vault that is to be made: from a file, or asked for twice.
+    ///
+    /// # Errors
+    /// [`PasswordError`] if there is none to be had.
+    pub fn fresh(&self, profile: &TrustProfileName) -> Result<SecureBytes, PasswordError> {
+        if let Some(path) = self.file_of(profile, true)? {
+            return read_file(&path);
+        }
+        if !self.may_ask() {
+            return Err(PasswordError::NoSource(profile.clone()));
+        }
+        let first = prompt(&format!("pds: new password for profile `{profile}`: "))?;
+        let second = prompt("pds: the same again: ")?;
+        if second.ct_eq(first.expose()) { Ok(first) } else { Err(PasswordError::Mismatch) }
+    }
+
+    fn file_of(
+        &self,
+        profile: &TrustProfileName,
+        only: bool,
+    ) -> Result<Option<PathBuf>, PasswordError> {
+        let named = |(name, _): &&(Option<_>, _)| name.as_ref() == Some(profile);
+        if let Some((_, path)) = self.files.iter().find(named) {
+            return Ok(Some(path.clone()));
+        }
+        match self.files.iter().find(|(name, _)| name.is_none()) {
+            Some((_, path)) if only => Ok(Some(path.clone())),
+            Some(_) => Err(PasswordError::Ambiguous),
+            None => Ok(credential(profile)),
+        }
+    }
+}
+
+/// systemd's credential for this profile (systemd.exec(5), LoadCredential=).
+fn credential(profile: &TrustProfileName) -> Option<PathBuf> {
+    let folder = PathBuf::from(env::var_os("CREDENTIALS_DIRECTORY")?);
+    let own = folder.join(format!("pds.password.{profile}"));
+    [own, folder.join("pds.password")].into_iter().find(|path| path.exists())
+}
+
+/// `PROFILE=FILE` or `FILE`. A path with a slash before its `=` names no profile.
+fn split(file: &OsStr) -> Result<(Option<TrustProfileName>, PathBuf), PasswordError> {
+    let bytes = file.as_bytes();
+    match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) if !bytes[..at].contains(&b'/') => {
+            let name = std::str::from_utf8(&bytes[..at]).ok();
+            let name = name.and_then(|name| TrustProfileName::new(name).ok());
+            let name = name.ok_or(PasswordError::NotAProfile)?;
+            Ok((Some(name), OsString::from_vec(bytes[at + 1..].to_vec()).into()))
+        }
+        _ => Ok((None, file.into())),
+    }
+}
+
+/// A password from a file; one newline at its end is not part of it.
+fn read_file(path: &Path) -> Result<SecureBytes, PasswordError> {
+    let failed = |error| PasswordError::Unreadable { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    // Room for a password of the full length, its newline, and one byte too many.
+    let mut bytes = SecureBytes::zeroed(PASSWORD_MAX_BYTES + 2)?;
+    let mut len = 0;
+    loop {
+        match file.read(&mut bytes.expose_mut()[len..]).map_err(failed)? {
+            0 => break,
+            more => len += more,
+        }
+    }
+    if bytes.expose()[..len].ends_with(b"\n") {
+        len -= 1;
+    }
+    if len > PASSWORD_MAX_BYTES {
+        return Err(PasswordError::TooLong);
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// Asks at the terminal, without echo, for at most [`PASSWORD_MAX_BYTES`].
+///
+/// # Errors
+/// [`PasswordError::Prompt`].
+pub fn prompt(question: &str) -> Result<SecureBytes, PasswordError> {
+    let mut answer = SecureBytes::zeroed(PASSWORD_MAX_BYTES)?;
+    let len = terminal::ask_hidden(question, answer.expose_mut())?;
+    answer.truncate(len);
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn from_file(content: &[u8]) -> Result<SecureBytes, PasswordError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        read_file(file.path())
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_not_part_of_a_password() {
+        assert!(from_file(b"secret").unwrap().ct_eq(b"secret"));
+        assert!(from_file(b"secret\n").unwrap().ct_eq(b"secret"));
+        assert!(from_file(b"secret\n\n").unwrap().ct_eq(b"secret\n"));
+        assert!(from_file(b"a\r\n").unwrap().ct_eq(b"a\r"));
+    }
+
+    #[test]
+    fn a_password_is_never_cut() {
+        let longest = vec![b'x'; PASSWORD_MAX_BYTES];
+        assert!(from_file(&longest).unwrap().ct_eq(&longest));
+        let with_newline = [longest.as_slice(), b"\n"].concat();
+        assert!(from_file(&with_newline).unwrap().ct_eq(&longest));
+        let longer = vec![b'x'; PASSWORD_MAX_BYTES + 1];
+        assert!(matches!(from_file(&longer), Err(PasswordError::TooLong)));
+        let endless = vec![b'x'; 1 << 20];
+        assert!(matches!(from_file(&endless), Err(PasswordError::TooLong)));
+    }
+
+    #[test]
+    fn a_file_belongs_to_a_profile_or_to_the_only_one() {
+        let work = TrustProfileName::new("work").unwrap();
+        let split = |text: &str| split(OsStr::new(text)).unwrap();
+        assert_eq!(split("work=/p"), (Some(work.clone()), PathBuf::from("/p")));
+        assert_eq!(split("/p=q"), (None, PathBuf::from("/p=q")));
+        let passwords = Passwords::new(&["/shared".into()], true).unwrap();
+        assert_eq!(passwords.file_of(&work, true).unwrap(), Some(PathBuf::from("/shared")));
+        assert!(matches!(passwords.file_of(&work, false), Err(PasswordError::Ambiguous)));
+    }
+}
