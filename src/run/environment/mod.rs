@@ -9,7 +9,7 @@ mod filter;
 mod limits;
 mod problem;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{
     manifest::{Composed, Conflict, Inherit},
@@ -102,7 +102,7 @@ impl<'a> Environment<'a> {
         } = sources;
         let mut problems = duplicates(&secrets);
         let composed = compose::compose(compose, vars, &secrets, &mut problems);
-        let taken: BTreeSet<_> = secrets
+        let taken: HashSet<_> = secrets
             .iter()
             .map(|s| s.name)
             .chain(compose.iter().map(|c| &c.name))
@@ -124,8 +124,8 @@ impl<'a> Environment<'a> {
         );
         problems.extend(set.iter().filter_map(Entry::problem));
 
-        let mut names: BTreeMap<&[u8], Owner> =
-            set.iter().map(|entry| (entry.name(), Owner::Set)).collect();
+        let mut names: HashMap<&[u8], Owner> = HashMap::with_capacity(inherited.len() + set.len());
+        names.extend(set.iter().map(|entry| (entry.name(), Owner::Set)));
         let mut entries = Vec::with_capacity(inherited.len() + set.len());
         for &text in inherited.iter().filter(|text| is_kept(text, inherit)) {
             if admit(text, &mut names, conflict) {
@@ -209,7 +209,7 @@ enum Owner {
 }
 
 /// Whether `text` is to be kept, now that `names` are the names that there are.
-fn admit<'n>(text: &'n [u8], names: &mut BTreeMap<&'n [u8], Owner>, conflict: Conflict) -> bool {
+fn admit<'n>(text: &'n [u8], names: &mut HashMap<&'n [u8], Owner>, conflict: Conflict) -> bool {
     let Some(name) = name_of(text) else {
         return true;
     };
@@ -243,7 +243,7 @@ fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
 }
 
 fn duplicates(secrets: &[Resolved<'_>]) -> Vec<EnvironmentProblem> {
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::with_capacity(secrets.len());
     let twice = secrets.iter().filter(|secret| !seen.insert(secret.name));
     twice
         .map(|secret| EnvironmentProblem::SetTwice(secret.name.clone()))
