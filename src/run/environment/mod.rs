@@ -92,38 +92,9 @@ impl<'a> Environment<'a> {
     /// Every problem. The whole size is checked by [`Environment::check_size`], which
     /// needs the command's arguments as well.
     pub fn bind(sources: Sources<'a>) -> Result<Self, Vec<EnvironmentProblem>> {
-        let Sources {
-            inherited,
-            inherit,
-            vars,
-            secrets,
-            compose,
-            conflict,
-        } = sources;
-        let mut problems = duplicates(&secrets);
-        let composed = compose::compose(compose, vars, &secrets, &mut problems);
-        let taken: HashSet<_> = secrets
-            .iter()
-            .map(|s| s.name)
-            .chain(compose.iter().map(|c| &c.name))
-            .collect();
-        let mut set: Vec<Entry<'a>> = vars
-            .iter()
-            .filter(|(name, _)| !taken.contains(name))
-            .map(|(name, value)| Entry::Plain { name, value })
-            .collect();
-        let shown = secrets.into_iter().filter(|secret| !secret.hidden);
-        set.extend(shown.map(|secret| Entry::Secret {
-            name: secret.name,
-            value: secret.value,
-        }));
-        set.extend(
-            composed
-                .into_iter()
-                .map(|(name, value)| Entry::Secret { name, value }),
-        );
-        problems.extend(set.iter().filter_map(Entry::problem));
-
+        let (inherited, inherit) = (sources.inherited, sources.inherit);
+        let conflict = sources.conflict;
+        let (set, mut problems) = set_here(sources);
         let mut names: HashMap<&[u8], Owner> = HashMap::with_capacity(inherited.len() + set.len());
         names.extend(set.iter().map(|entry| (entry.name(), Owner::Set)));
         let mut entries = Vec::with_capacity(inherited.len() + set.len());
@@ -240,6 +211,31 @@ fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
             name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
         }
     }
+}
+
+/// What is set here, whatever was inherited, and what is wrong with it.
+fn set_here(sources: Sources<'_>) -> (Vec<Entry<'_>>, Vec<EnvironmentProblem>) {
+    let Sources {
+        vars,
+        secrets,
+        compose,
+        ..
+    } = sources;
+    let mut problems = duplicates(&secrets);
+    let composed = compose::compose(compose, vars, &secrets, &mut problems);
+    let of_secrets = secrets.iter().map(|secret| secret.name);
+    let taken: HashSet<_> = of_secrets.chain(compose.iter().map(|c| &c.name)).collect();
+    let plain = vars.iter().filter(|(name, _)| !taken.contains(name));
+    let mut set: Vec<_> = plain
+        .map(|(name, value)| Entry::Plain { name, value })
+        .collect();
+    let shown = secrets.into_iter().filter(|secret| !secret.hidden);
+    let values = shown
+        .map(|secret| (secret.name, secret.value))
+        .chain(composed);
+    set.extend(values.map(|(name, value)| Entry::Secret { name, value }));
+    problems.extend(set.iter().filter_map(Entry::problem));
+    (set, problems)
 }
 
 fn duplicates(secrets: &[Resolved<'_>]) -> Vec<EnvironmentProblem> {
