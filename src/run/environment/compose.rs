@@ -1,6 +1,6 @@
 //! Values made of others, in secret memory from the first byte to the last.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{EnvironmentProblem, Resolved, filter};
 use crate::{
@@ -48,7 +48,7 @@ pub(super) fn compose<'a>(
     let plain = vars
         .iter()
         .map(|(name, value)| (name.as_str(), Source::Borrowed(value.as_bytes())));
-    let mut sources: BTreeMap<&str, Source<'_>> = plain.collect();
+    let mut sources: HashMap<&str, Source<'_>> = plain.collect();
     sources.extend(
         secrets
             .iter()
@@ -73,7 +73,7 @@ pub(super) fn compose<'a>(
 
 fn value_of(
     composed: &Composed,
-    sources: &BTreeMap<&str, Source<'_>>,
+    sources: &HashMap<&str, Source<'_>>,
     done: &[(&VariableName, SecureBytes)],
 ) -> Result<Option<SecureBytes>, EnvironmentProblem> {
     let mut pieces = Vec::with_capacity(composed.template.segments.len());

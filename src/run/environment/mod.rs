@@ -9,7 +9,7 @@ mod filter;
 mod limits;
 mod problem;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{
     manifest::{Composed, Conflict, Inherit},
@@ -92,40 +92,11 @@ impl<'a> Environment<'a> {
     /// Every problem. The whole size is checked by [`Environment::check_size`], which
     /// needs the command's arguments as well.
     pub fn bind(sources: Sources<'a>) -> Result<Self, Vec<EnvironmentProblem>> {
-        let Sources {
-            inherited,
-            inherit,
-            vars,
-            secrets,
-            compose,
-            conflict,
-        } = sources;
-        let mut problems = duplicates(&secrets);
-        let composed = compose::compose(compose, vars, &secrets, &mut problems);
-        let taken: BTreeSet<_> = secrets
-            .iter()
-            .map(|s| s.name)
-            .chain(compose.iter().map(|c| &c.name))
-            .collect();
-        let mut set: Vec<Entry<'a>> = vars
-            .iter()
-            .filter(|(name, _)| !taken.contains(name))
-            .map(|(name, value)| Entry::Plain { name, value })
-            .collect();
-        let shown = secrets.into_iter().filter(|secret| !secret.hidden);
-        set.extend(shown.map(|secret| Entry::Secret {
-            name: secret.name,
-            value: secret.value,
-        }));
-        set.extend(
-            composed
-                .into_iter()
-                .map(|(name, value)| Entry::Secret { name, value }),
-        );
-        problems.extend(set.iter().filter_map(Entry::problem));
-
-        let mut names: BTreeMap<&[u8], Owner> =
-            set.iter().map(|entry| (entry.name(), Owner::Set)).collect();
+        let (inherited, inherit) = (sources.inherited, sources.inherit);
+        let conflict = sources.conflict;
+        let (set, mut problems) = set_here(sources);
+        let mut names: HashMap<&[u8], Owner> = HashMap::with_capacity(inherited.len() + set.len());
+        names.extend(set.iter().map(|entry| (entry.name(), Owner::Set)));
         let mut entries = Vec::with_capacity(inherited.len() + set.len());
         for &text in inherited.iter().filter(|text| is_kept(text, inherit)) {
             if admit(text, &mut names, conflict) {
@@ -209,7 +180,7 @@ enum Owner {
 }
 
 /// Whether `text` is to be kept, now that `names` are the names that there are.
-fn admit<'n>(text: &'n [u8], names: &mut BTreeMap<&'n [u8], Owner>, conflict: Conflict) -> bool {
+fn admit<'n>(text: &'n [u8], names: &mut HashMap<&'n [u8], Owner>, conflict: Conflict) -> bool {
     let Some(name) = name_of(text) else {
         return true;
     };
@@ -242,8 +213,33 @@ fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
     }
 }
 
+/// What is set here, whatever was inherited, and what is wrong with it.
+fn set_here(sources: Sources<'_>) -> (Vec<Entry<'_>>, Vec<EnvironmentProblem>) {
+    let Sources {
+        vars,
+        secrets,
+        compose,
+        ..
+    } = sources;
+    let mut problems = duplicates(&secrets);
+    let composed = compose::compose(compose, vars, &secrets, &mut problems);
+    let of_secrets = secrets.iter().map(|secret| secret.name);
+    let taken: HashSet<_> = of_secrets.chain(compose.iter().map(|c| &c.name)).collect();
+    let plain = vars.iter().filter(|(name, _)| !taken.contains(name));
+    let mut set: Vec<_> = plain
+        .map(|(name, value)| Entry::Plain { name, value })
+        .collect();
+    let shown = secrets.into_iter().filter(|secret| !secret.hidden);
+    let values = shown
+        .map(|secret| (secret.name, secret.value))
+        .chain(composed);
+    set.extend(values.map(|(name, value)| Entry::Secret { name, value }));
+    problems.extend(set.iter().filter_map(Entry::problem));
+    (set, problems)
+}
+
 fn duplicates(secrets: &[Resolved<'_>]) -> Vec<EnvironmentProblem> {
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::with_capacity(secrets.len());
     let twice = secrets.iter().filter(|secret| !seen.insert(secret.name));
     twice
         .map(|secret| EnvironmentProblem::SetTwice(secret.name.clone()))

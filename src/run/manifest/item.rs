@@ -7,6 +7,9 @@
 use super::{Composed, Conflict, Delivery, Inherit, Manifest, SecretReference};
 use crate::{run::variable::VariableName, secret::TrustProfileName};
 
+/// Room for most items, so that few have to grow.
+const ITEM_USUAL_BYTES: usize = 160;
+
 /// One thing that a manifest asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item<'m> {
@@ -100,7 +103,9 @@ struct Canonical(Vec<u8>);
 
 impl Canonical {
     fn new(tag: u8) -> Self {
-        Self(vec![tag])
+        let mut bytes = Vec::with_capacity(ITEM_USUAL_BYTES);
+        bytes.push(tag);
+        Self(bytes)
     }
 
     fn length(mut self, len: usize) -> Self {
