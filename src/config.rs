@@ -91,9 +91,7 @@ pub struct Audit {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self {
-            sync: Sync::Within(Duration::from_secs(1)),
-        }
+        Self { sync: Sync::Within(Duration::from_secs(1)) }
     }
 }
 
@@ -111,9 +109,7 @@ impl<'de> Deserialize<'de> for Sync {
         let text = String::deserialize(from)?;
         match text.as_str() {
             "always" => Ok(Self::Always),
-            other => parse_duration(other)
-                .map(Self::Within)
-                .map_err(D::Error::custom),
+            other => parse_duration(other).map(Self::Within).map_err(D::Error::custom),
         }
     }
 }
@@ -168,9 +164,7 @@ impl std::borrow::Borrow<str> for ProfileKey {
 impl<'de> Deserialize<'de> for ProfileKey {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
-        TrustProfileName::new(&name)
-            .map(Self)
-            .map_err(D::Error::custom)
+        TrustProfileName::new(&name).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -183,9 +177,8 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
 /// # Errors
 /// What is wrong with it, in words.
 pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    let parsed: SignedDuration = text
-        .parse()
-        .map_err(|_| "expected a duration such as `300s`, `8h` or `1h 30m`")?;
+    let parsed: SignedDuration =
+        text.parse().map_err(|_| "expected a duration such as `300s`, `8h` or `1h 30m`")?;
     match Duration::try_from(parsed) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("expected a duration longer than nothing"),
@@ -295,10 +288,7 @@ mod tests {
             ("[lifetimes]\nidle = \"0s\"\n", 2, 8),
             ("[acl.\"a/b\".ci]\nget = []\n", 1, 6),
         ] {
-            let Err(ConfigError::Invalid {
-                line: l, column: c, ..
-            }) = Config::parse(text)
-            else {
+            let Err(ConfigError::Invalid { line: l, column: c, .. }) = Config::parse(text) else {
                 panic!("{text} was taken");
             };
             assert_eq!((l, c), (line, column), "{text}");

@@ -62,9 +62,7 @@ impl Home {
         let user = absolute("HOME");
         let folder = |name, fallback: &str| {
             let chosen = absolute(name).or_else(|| user.as_ref().map(|user| user.join(fallback)));
-            chosen
-                .map(|folder| folder.join("pds"))
-                .ok_or(HomeError::Unknown)
+            chosen.map(|folder| folder.join("pds")).ok_or(HomeError::Unknown)
         };
         let state = folder("XDG_STATE_HOME", ".local/state")?;
         Ok(Self {
@@ -146,9 +144,7 @@ mod tests {
 
     fn named(set: &[(&str, &str)]) -> Result<Home, HomeError> {
         Home::named_by(|name| {
-            set.iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| PathBuf::from(value))
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value))
         })
     }
 
@@ -160,11 +156,7 @@ mod tests {
 
     #[test]
     fn a_relative_xdg_folder_is_ignored() {
-        let home = named(&[
-            ("HOME", "/h"),
-            ("XDG_DATA_HOME", "x"),
-            ("XDG_STATE_HOME", "/s"),
-        ]);
+        let home = named(&[("HOME", "/h"), ("XDG_DATA_HOME", "x"), ("XDG_STATE_HOME", "/s")]);
         let home = home.unwrap();
         assert_eq!(home.data, Path::new("/h/.local/share/pds"));
         assert_eq!(home.state, Path::new("/s/pds"));
@@ -173,9 +165,6 @@ mod tests {
 
     #[test]
     fn without_any_home_there_is_an_error() {
-        assert!(matches!(
-            named(&[("HOME", "relative")]),
-            Err(HomeError::Unknown)
-        ));
+        assert!(matches!(named(&[("HOME", "relative")]), Err(HomeError::Unknown)));
     }
 }

@@ -16,7 +16,6 @@
 //! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, [`store`];
 //! `unsafe` one folder, [`sys`].
 
-<<<<<<< HEAD
 pub mod cli;
 pub mod client;
 pub mod commands;
@@ -24,9 +23,9 @@ pub mod config;
 pub mod crypto;
 pub mod daemon;
 pub mod error;
-pub mod escape;
 pub mod home;
 pub mod run;
+pub mod say;
 pub mod secret;
 pub mod store;
 pub mod sys;
@@ -35,7 +34,15 @@ pub mod wire;
 #[global_allocator]
 static HEAP: sys::WipingAllocator = sys::WipingAllocator;
 
-/// The program.
+/// The program: reads the command line, does it, and says what went wrong.
+/// Returns the exit status.
 pub fn main() -> i32 {
-    0
+    let inherited = sys::process::harden();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let is_run = arguments.get(1).is_some_and(|name| name == "run");
+    let outcome = match cli::parse(arguments) {
+        Ok(cli) => commands::dispatch(&cli.command, inherited),
+        Err(usage) => Err(error::Error::Usage(usage)),
+    };
+    outcome.map_or_else(|error| error.report(is_run), |()| 0)
 }

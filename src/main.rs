@@ -1,8 +1,5 @@
 //! The `pds` program: see the library for what it does.
 #![no_main]
-#![allow(
-    unsafe_code,
-    reason = "the exported entry symbol, which the macro writes"
-)]
+#![allow(unsafe_code, reason = "the exported entry symbol, which the macro writes")]
 
 pds::entry!(pds::main);

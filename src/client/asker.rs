@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 use super::{Client, ClientError, PasswordError, Passwords, Refusal};
 use crate::{
     home::Home,
+    say::Told,
     secret::{SecureBuffer, TrustProfileName},
     wire::message::{self, Plaintext, Problem, Reason, Request, Response, Unlock},
 };
@@ -28,6 +29,21 @@ pub enum AskError {
     Password(#[from] PasswordError),
 }
 
+impl AskError {
+    /// Everything that there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        match self {
+            Self::Refused(refusals) => refusals
+                .iter()
+                .map(|refusal| Told::new(refusal.message(), refusal.hint()))
+                .collect(),
+            Self::Client(client) => vec![Told::new(client, client.hint())],
+            Self::Password(password) => vec![Told::new(password, password.hint())],
+        }
+    }
+}
+
 /// A channel that is opened when it is first needed, and again when a prompt
 /// took longer than the daemon keeps an idle connection.
 #[derive(Debug)]
@@ -42,6 +58,12 @@ impl<'a> Asker<'a> {
     #[must_use]
     pub fn new(home: &'a Home, passwords: &'a Passwords) -> Self {
         Self { home, passwords, client: None }
+    }
+
+    /// Over a connection that is open already.
+    #[must_use]
+    pub fn with(home: &'a Home, passwords: &'a Passwords, client: Client) -> Self {
+        Self { home, passwords, client: Some(client) }
     }
 
     /// The sources of passwords.
@@ -83,12 +105,7 @@ impl<'a> Asker<'a> {
     ) -> Result<Response<'b>, AskError> {
         let mut waited = Duration::ZERO;
         let mut may_unlock = true;
-        loop {
-            let problems = match self.ask_once(request, buffer)? {
-                Response::Refused(problems) => problems,
-                // Decoded again, since a borrow can't leave a loop it may go round in.
-                _ => break,
-            };
+        while let Response::Refused(problems) = self.ask_once(request, buffer)? {
             if let Some(wait) = rate_limit(&problems).filter(|wait| waited + *wait <= WAIT_MAX) {
                 thread::sleep(wait);
                 waited += wait;
@@ -99,6 +116,7 @@ impl<'a> Asker<'a> {
                 return Err(AskError::Refused(explain(&problems, wanted)));
             }
         }
+        // Decoded again, since a borrow can't leave a loop that it may go round in.
         let answer = message::decode(buffer.as_slice());
         Ok(answer.map_err(|_| ClientError::Malformed)?)
     }

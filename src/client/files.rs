@@ -55,11 +55,7 @@ impl Endpoint {
         // The daemon may have another environment than a client of cron or sudo,
         // and so another runtime folder: its lock says where its socket is.
         let socket = locked_socket(&home.lock_file())?.unwrap_or_else(|| home.socket());
-        Ok(Some(Self {
-            socket,
-            daemon,
-            launcher,
-        }))
+        Ok(Some(Self { socket, daemon, launcher }))
     }
 
     /// Connects to the socket, if it and its folder are the user's own.
@@ -93,10 +89,7 @@ fn locked_socket(lock: &Path) -> Result<Option<PathBuf>, ClientError> {
 }
 
 fn not_private(path: &Path, what: &'static str) -> ClientError {
-    ClientError::NotPrivate {
-        path: path.to_owned(),
-        what,
-    }
+    ClientError::NotPrivate { path: path.to_owned(), what }
 }
 
 /// The metadata of `path` itself, links not followed; `None` if there is nothing.

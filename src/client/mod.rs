@@ -83,6 +83,23 @@ pub enum ClientError {
     Io(#[from] io::Error),
 }
 
+impl ClientError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoDaemon => "the next command that needs one starts it",
+            Self::NotPrivate { .. } => "make it yours alone (mode 0700 or 0600), or remove it",
+            Self::OtherVersion { .. } => "pds stop, which locks, and try again",
+            Self::NotOurDaemon => "pds stop, or end the daemon that runs, and try again",
+            Self::Closed => "the daemon's log says why; try again",
+            Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 impl From<ChannelError> for ClientError {
     fn from(error: ChannelError) -> Self {
         match error {
@@ -191,10 +208,8 @@ fn read_frame(mut stream: &UnixStream) -> Result<Vec<u8>, ClientError> {
 }
 
 fn read_exact(stream: &mut &UnixStream, bytes: &mut [u8]) -> Result<(), ClientError> {
-    stream
-        .read_exact(bytes)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ClientError::Closed,
-            _ => error.into(),
-        })
+    stream.read_exact(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ClientError::Closed,
+        _ => error.into(),
+    })
 }

@@ -51,6 +51,23 @@ pub enum PasswordError {
     OutOfSecretMemory(#[from] OutOfSecretMemory),
 }
 
+impl PasswordError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSource(profile) => {
+                let option = super::profile_option(profile);
+                return Some(format!("pds unlock{option} at a terminal, or --password-file FILE"));
+            }
+            Self::Ambiguous | Self::NotAProfile => "--password-file PROFILE=FILE",
+            Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 /// The sources of passwords that a command was given.
 #[derive(Debug, Default)]
 pub struct Passwords {
@@ -67,7 +84,8 @@ impl Passwords {
     pub fn new(files: &[OsString], no_prompt: bool) -> Result<Self, PasswordError> {
         let mut named = files.iter().map(|file| split(file)).collect::<Result<Vec<_>, _>>()?;
         if named.is_empty() {
-            named.extend(env::var_os("PDS_PASSWORD_FILE").map(|file| (None, PathBuf::from(file))));
+            let set = env::var_os("PDS_PASSWORD_FILE").filter(|file| !file.is_empty());
+            named.extend(set.map(|file| (None, PathBuf::from(file))));
         }
         let forbidden = env::var_os("PDS_NO_PROMPT").is_some_and(|set| !set.is_empty());
         Ok(Self { files: named, may_ask: !no_prompt && !forbidden })

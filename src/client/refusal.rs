@@ -1,7 +1,7 @@
 //! What the daemon refuses, in words, with the very command that helps.
 
 use crate::{
-    escape::escaped,
+    say::escaped,
     wire::message::{Problem, Reason},
 };
 
@@ -118,7 +118,9 @@ impl Refusal {
             }
             Reason::OtherVault => "put the right `vault.db` back beside the header".to_owned(),
             Reason::VaultWentBack => {
-                format!("if you put an older copy back on purpose: pds unlock --accept-older{option}")
+                format!(
+                    "if you put an older copy back on purpose: pds unlock --accept-older{option}"
+                )
             }
             Reason::VaultNewer => "use the newer version of pds".to_owned(),
             Reason::VaultUnsafe => {

@@ -57,16 +57,11 @@ pub fn daemon_command(mode: &str, home: &Home) -> Command {
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
     let mut command = Command::new(program);
     command.arg0("pds").args(["daemon", mode]);
-    command
-        .env_clear()
-        .envs(VARIABLES.iter().filter_map(|name| {
-            let value = env::var_os(name)?;
-            Some((name, absolute_home(name, value, home)))
-        }));
-    command
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
+    command.env_clear().envs(VARIABLES.iter().filter_map(|name| {
+        let value = env::var_os(name)?;
+        Some((name, absolute_home(name, value, home)))
+    }));
+    command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
     command
 }
 

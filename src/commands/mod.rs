@@ -1,4 +1,246 @@
-//! One small file a command; each runs in the caller's process.
+//! One small file a verb, over the client.
 #![forbid(unsafe_code)]
 
+mod allow;
+mod check;
+mod daemon;
+mod get;
 pub mod import;
+mod init;
+mod list;
+mod lock;
+mod set;
+mod status;
+
+use std::{env, io, path::PathBuf};
+
+use crate::{
+    cli::{Command, PasswordOptions, ProfileOption},
+    client::{AskError, Asker, ClientError, DEFAULT_PROFILE, Passwords, Wanted},
+    error::Error,
+    home::Home,
+    run::{self, RunError},
+    say::Told,
+    secret::{OutOfSecretMemory, SecureBuffer, TrustProfileName},
+    sys::process::Inherited,
+    wire::message::{Request, Response},
+};
+use import::{DotenvError, JsonError, NotAKey};
+
+/// Why a command other than `run` failed by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A name that can't be a key.
+    #[error("`{}` can't be a key: {reason}", crate::say::escaped(key))]
+    NotAKey {
+        /// The name.
+        key: String,
+        /// The rule that it breaks.
+        reason: crate::secret::InvalidKey,
+    },
+    /// A value over 1 MiB.
+    #[error("a value has at most 1 MiB")]
+    ValueTooLong,
+    /// There is no terminal to ask for the value at.
+    #[error("there is no terminal to ask for the value at")]
+    NoValue,
+    /// Two answers that should be the same are not.
+    #[error("the two values are not the same")]
+    Mismatch,
+    /// `--generate` with a form that is none.
+    #[error("{0}")]
+    Generate(run::manifest::InvalidGenerate),
+    /// A file can't be read or written.
+    #[error("can't use `{}`: {error}", crate::say::escaped(&path.to_string_lossy()))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// Standard output can't be written.
+    #[error("can't write to standard output: {0}")]
+    Output(io::Error),
+    /// What a file holds has no known form.
+    #[error("can't tell what `{0}` is")]
+    UnknownFormat(String),
+    /// A `.env` file has a mistake.
+    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
+    Dotenv(DotenvError),
+    /// A JSON file has a mistake.
+    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
+    Json(JsonError),
+    /// Names in a file that can't be keys.
+    #[error("some names can't be keys")]
+    NotKeys(Vec<NotAKey>),
+    /// Keys that exist, while replacing was not asked for.
+    #[error("some keys exist already")]
+    WouldOverwrite(Vec<String>),
+    /// `run` would not start; everything that is in the way.
+    #[error("`run` would not start")]
+    WouldNotStart(Vec<Told>),
+    /// It was said already.
+    #[error("no")]
+    Said,
+    /// A lifetime is not one.
+    #[error("`{option}`: {problem}")]
+    NotADuration {
+        /// The option or variable.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// There is no memory for the value.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+impl CommandError {
+    /// Everything that there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        let hint = |hint: &str| Some(hint.to_owned());
+        match self {
+            Self::NoValue => {
+                vec![Told::new(self, hint("use --stdin, --from-file FILE or --generate"))]
+            }
+            Self::NotKeys(all) => all.iter().map(|name| Told::new(name, name.hint())).collect(),
+            Self::WouldOverwrite(keys) => {
+                let exists = |key| format!("`{}` exists already", crate::say::escaped(key));
+                let mut told: Vec<_> =
+                    keys.iter().map(|key| Told::new(exists(key), None)).collect();
+                if let Some(last) = told.last_mut() {
+                    last.hint = hint("--overwrite replaces what exists");
+                }
+                told
+            }
+            Self::WouldNotStart(all) => all.clone(),
+            Self::Dotenv(error) => {
+                vec![Told::new(self, error.problem.hint().map(str::to_owned))]
+            }
+            Self::Json(error) => vec![Told::new(self, error.problem.hint().map(str::to_owned))],
+            Self::UnknownFormat(_) => vec![Told::new(self, hint("say which: --format env"))],
+            Self::OutOfSecretMemory(_) => {
+                vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
+            }
+            Self::Said => Vec::new(),
+            _ => vec![Told::new(self, None)],
+        }
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn exit_status(&self) -> i32 {
+        match self {
+            Self::NotAKey { .. }
+            | Self::Generate(_)
+            | Self::UnknownFormat(_)
+            | Self::NotADuration { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`Error`], which has not been said yet.
+pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
+    let home = Home::from_environment()?;
+    match command {
+        Command::Run(options) => {
+            run::run(options, &home, inherited)?;
+            Ok(())
+        }
+        Command::Init(options) => init::init(options, &home),
+        Command::Set(options) => set::set(options, &home),
+        Command::Get(options) => get::get(options, &home),
+        Command::Delete(options) => set::delete(options, &home),
+        Command::Rename(options) => set::rename(options, &home),
+        Command::List(options) => list::list(options, &home),
+        Command::Import(options) => import::import(options, &home),
+        Command::Check(options) => check::check(options, &home),
+        Command::Allow(options) => allow::allow(options, &home),
+        Command::Disallow(options) => allow::disallow(options, &home),
+        Command::Unlock(options) => lock::unlock(options, &home),
+        Command::Lock(options) => lock::lock(options, &home),
+        Command::Status(options) => status::status(options, &home),
+        Command::Daemon(options) => daemon::daemon(options, &home),
+        Command::Stop => daemon::stop(&home),
+    }
+}
+
+/// The one profile that a command is about.
+fn profile_of(option: &ProfileOption) -> Result<TrustProfileName, Error> {
+    let named: Vec<_> = option.profile.iter().cloned().collect();
+    let profiles = run::plan::profiles(&named, None).map_err(RunError::from)?;
+    profiles.into_iter().next().map_or_else(default_profile, Ok)
+}
+
+fn default_profile() -> Result<TrustProfileName, Error> {
+    TrustProfileName::new(DEFAULT_PROFILE).map_err(|_| ClientError::Malformed.into())
+}
+
+fn passwords_of(options: &PasswordOptions) -> Result<Passwords, Error> {
+    Ok(Passwords::new(&options.password_file, options.no_prompt)?)
+}
+
+/// Refuses what can't be a key before anything is asked or unlocked.
+fn check_key(key: &str) -> Result<(), CommandError> {
+    crate::secret::validate_secret_key(key)
+        .map_err(|reason| CommandError::NotAKey { key: key.to_owned(), reason })
+}
+
+/// Asks for a change in one profile; anything but "done" is an error.
+fn change(
+    asker: &mut Asker<'_>,
+    request: &Request<'_>,
+    profile: &str,
+    key: &str,
+) -> Result<(), Error> {
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let about = [Wanted { profiles: vec![profile], key }];
+    match asker.ask(request, &about, &mut buffer)? {
+        Response::Done => Ok(()),
+        _ => Err(AskError::from(ClientError::Malformed).into()),
+    }
+}
+
+/// Writes data to standard output.
+fn print(data: &[u8]) -> Result<(), CommandError> {
+    crate::say::print(data).map_err(CommandError::Output)
+}
+
+/// The bytes of a file, or of standard input for `-`, in secret memory.
+fn read_value(path: Option<&std::path::Path>, max: usize) -> Result<SecureBuffer, CommandError> {
+    let shown = || path.map_or_else(|| PathBuf::from("standard input"), PathBuf::from);
+    let failed = |error| CommandError::File { path: shown(), error };
+    let mut source: Box<dyn io::Read> = match path {
+        Some(path) => Box::new(std::fs::File::open(path).map_err(failed)?),
+        // Unbuffered: Rust's own standard input keeps what passes through it.
+        None => Box::new(io::Read::take(stdin_file().map_err(failed)?, u64::MAX)),
+    };
+    let mut value = SecureBuffer::new()?;
+    loop {
+        const STEP_BYTES: usize = 4_096;
+        match source.read(value.spare(STEP_BYTES)?) {
+            Ok(0) => return Ok(value),
+            Ok(more) => value.advance(more),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if value.as_slice().len() > max {
+            return Err(CommandError::ValueTooLong);
+        }
+    }
+}
+
+fn stdin_file() -> io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    Ok(std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// The folder that a command was started in.
+fn current_folder() -> Result<PathBuf, Error> {
+    Ok(env::current_dir().map_err(RunError::NoCurrentFolder)?)
+}

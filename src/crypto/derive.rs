@@ -32,11 +32,7 @@ pub struct KdfParams {
 
 impl KdfParams {
     /// What new vaults get: 64 MiB, three passes, one lane.
-    pub const DEFAULT: Self = Self {
-        memory_kib: 64 * 1024,
-        passes: 3,
-        lanes: 1,
-    };
+    pub const DEFAULT: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
     /// Whether a run with these parameters is worth its while, and within bounds.
     ///
@@ -112,31 +108,18 @@ pub fn derive_key_argon2(
     params: &KdfParams,
 ) -> Result<SecureBytes, DeriveError> {
     params.check()?;
-    let cost = Params::new(
-        params.memory_kib,
-        params.passes,
-        params.lanes,
-        Some(KEY_BYTES),
-    )
-    .map_err(|_| DeriveError::TooCostly)?;
+    let cost = Params::new(params.memory_kib, params.passes, params.lanes, Some(KEY_BYTES))
+        .map_err(|_| DeriveError::TooCostly)?;
     let mut matrix = matrix(cost.block_count())?;
     let mut key = SecureBytes::zeroed(KEY_BYTES)?;
-    argon2id(
-        cost,
-        password,
-        salt,
-        matrix.as_mut_slice(),
-        key.expose_mut(),
-    )?;
+    argon2id(cost, password, salt, matrix.as_mut_slice(), key.expose_mut())?;
     Ok(key)
 }
 
 // The crate's own matrix is freed unwiped, and the key is one BLAKE2b away from its last block.
 fn matrix(blocks: usize) -> Result<Zeroizing<Vec<Block>>, DeriveError> {
     let mut matrix = Vec::new();
-    matrix
-        .try_reserve_exact(blocks)
-        .map_err(|_| DeriveError::OutOfMemory)?;
+    matrix.try_reserve_exact(blocks).map_err(|_| DeriveError::OutOfMemory)?;
     matrix.resize(blocks, Block::default());
     Ok(Zeroizing::new(matrix))
 }
@@ -256,23 +239,14 @@ mod tests {
     #[test]
     fn argon2id_matches_rfc_9106() {
         let data = AssociatedData::new(&[4; 12]).unwrap();
-        let cost = ParamsBuilder::new()
-            .m_cost(32)
-            .t_cost(3)
-            .p_cost(4)
-            .data(data)
-            .build()
-            .unwrap();
+        let cost = ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).build().unwrap();
         let mut tag = [0; 32];
         let mut blocks = matrix(cost.block_count()).unwrap();
         Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, cost)
             .unwrap()
             .hash_password_into_with_memory(&[1; 32], &[2; 16], &mut tag, blocks.as_mut_slice())
             .unwrap();
-        assert_eq!(
-            hex(&tag),
-            "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
-        );
+        assert_eq!(hex(&tag), "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659");
     }
 
     // BLAKE3's test_vectors.json; each input is the bytes 0, 1, …, 250, 0, 1, …
@@ -284,9 +258,8 @@ mod tests {
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.split_once(' ').unwrap())
         {
-            let input: Vec<u8> = (0..len.parse::<usize>().unwrap())
-                .map(|i| (i % 251) as u8)
-                .collect();
+            let input: Vec<u8> =
+                (0..len.parse::<usize>().unwrap()).map(|i| (i % 251) as u8).collect();
             let key = derive(context, &SecureBytes::copy_from(&input).unwrap()).unwrap();
             assert_eq!(hex(key.expose()), expected, "{len}");
         }
@@ -302,17 +275,7 @@ mod tests {
             .collect();
         assert_eq!(lines.len(), 5);
         for line in lines {
-            let [
-                profile,
-                password,
-                salt,
-                master,
-                vault,
-                entry,
-                ipc,
-                header,
-                generation,
-            ] = line[..]
+            let [profile, password, salt, master, vault, entry, ipc, header, generation] = line[..]
             else {
                 panic!("nine fields");
             };
@@ -323,14 +286,8 @@ mod tests {
             assert_eq!(hex(key.expose()), master);
             assert_eq!(hex(vault_key.expose()), vault);
             assert_eq!(hex(derive_entry_key(&vault_key).unwrap().expose()), entry);
-            assert_eq!(
-                hex(derive_ipc_encryption_key(&key, &profile).unwrap().expose()),
-                ipc
-            );
-            assert_eq!(
-                hex(derive_header_mac_key(&key, &profile).unwrap().expose()),
-                header
-            );
+            assert_eq!(hex(derive_ipc_encryption_key(&key, &profile).unwrap().expose()), ipc);
+            assert_eq!(hex(derive_header_mac_key(&key, &profile).unwrap().expose()), header);
             assert_eq!(
                 hex(derive_generation_mac_key(&key, &profile).unwrap().expose()),
                 generation
@@ -348,38 +305,18 @@ mod tests {
     fn parameters_out_of_bounds_are_refused_before_any_work() {
         let base = KdfParams::DEFAULT;
         for (params, why) in [
-            (
-                KdfParams {
-                    memory_kib: MEMORY_FLOOR_KIB - 1,
-                    ..base
-                },
-                DeriveError::TooCheap,
-            ),
+            (KdfParams { memory_kib: MEMORY_FLOOR_KIB - 1, ..base }, DeriveError::TooCheap),
             (KdfParams { passes: 1, ..base }, DeriveError::TooCheap),
             (KdfParams { lanes: 0, ..base }, DeriveError::TooCheap),
-            (
-                KdfParams {
-                    memory_kib: MEMORY_CEILING_KIB + 1,
-                    ..base
-                },
-                DeriveError::TooCostly,
-            ),
+            (KdfParams { memory_kib: MEMORY_CEILING_KIB + 1, ..base }, DeriveError::TooCostly),
             (KdfParams { passes: 65, ..base }, DeriveError::TooCostly),
             (KdfParams { lanes: 17, ..base }, DeriveError::TooCostly),
             (
-                KdfParams {
-                    memory_kib: u32::MAX,
-                    passes: u32::MAX,
-                    lanes: 1,
-                },
+                KdfParams { memory_kib: u32::MAX, passes: u32::MAX, lanes: 1 },
                 DeriveError::TooCostly,
             ),
         ] {
-            assert_eq!(
-                derive_key_argon2(b"p", &[0; 16], &params).unwrap_err(),
-                why,
-                "{params:?}"
-            );
+            assert_eq!(derive_key_argon2(b"p", &[0; 16], &params).unwrap_err(), why, "{params:?}");
         }
     }
 }

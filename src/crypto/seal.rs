@@ -56,10 +56,7 @@ pub fn seal(key: &SecureBytes, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, 
 /// [`SealError::Forged`] for anything that [`seal`] did not make under this key and `aad`;
 /// [`SealError::KeyLength`], [`SealError::OutOfSecretMemory`].
 pub fn open(key: &SecureBytes, sealed: &[u8], aad: &[u8]) -> Result<SecureBytes, SealError> {
-    let length = sealed
-        .len()
-        .checked_sub(SEAL_OVERHEAD_BYTES)
-        .ok_or(SealError::Forged)?;
+    let length = sealed.len().checked_sub(SEAL_OVERHEAD_BYTES).ok_or(SealError::Forged)?;
     let mut plaintext = SecureBytes::zeroed(length)?;
     decrypt(key.expose(), sealed, aad, plaintext.expose_mut())?;
     Ok(plaintext)
@@ -72,12 +69,7 @@ pub fn open(key: &SecureBytes, sealed: &[u8], aad: &[u8]) -> Result<SecureBytes,
 /// zeros end them, and all that follows is the key.
 #[must_use]
 pub fn entry_aad(profile: &TrustProfileName, key: &str) -> Vec<u8> {
-    [
-        b"pds v2 entry".as_slice(),
-        profile.as_bytes(),
-        key.as_bytes(),
-    ]
-    .join(&0)
+    [b"pds v2 entry".as_slice(), profile.as_bytes(), key.as_bytes()].join(&0)
 }
 
 #[inline(never)]
@@ -87,9 +79,8 @@ fn encrypt(key: &[u8], plaintext: &[u8], aad: &[u8], sealed: &mut [u8]) -> Resul
     let (body, tag) = rest.split_at_mut(plaintext.len());
     let nonce = Nonce::try_from(&*nonce).map_err(|_| SealError::TooLong)?;
     let buffer = InOutBuf::new(plaintext, body).map_err(|_| SealError::TooLong)?;
-    let made = cipher
-        .encrypt_inout_detached(&nonce, aad, buffer)
-        .map_err(|_| SealError::TooLong)?;
+    let made =
+        cipher.encrypt_inout_detached(&nonce, aad, buffer).map_err(|_| SealError::TooLong)?;
     tag.copy_from_slice(&made);
     Ok(())
 }
@@ -102,9 +93,7 @@ fn decrypt(key: &[u8], sealed: &[u8], aad: &[u8], plain: &mut [u8]) -> Result<()
     let nonce = Nonce::try_from(nonce).map_err(|_| SealError::Forged)?;
     let tag = Tag::try_from(tag).map_err(|_| SealError::Forged)?;
     let buffer = InOutBuf::new(body, plain).map_err(|_| SealError::Forged)?;
-    cipher
-        .decrypt_inout_detached(&nonce, aad, buffer, &tag)
-        .map_err(|_| SealError::Forged)
+    cipher.decrypt_inout_detached(&nonce, aad, buffer, &tag).map_err(|_| SealError::Forged)
 }
 
 #[cfg(test)]
@@ -153,30 +142,19 @@ mod tests {
         for bit in 0..sealed.len() * 8 {
             let mut bent = sealed.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                open(&key(), &bent, b"place").unwrap_err(),
-                SealError::Forged,
-                "{bit}"
-            );
+            assert_eq!(open(&key(), &bent, b"place").unwrap_err(), SealError::Forged, "{bit}");
         }
         for len in 0..sealed.len() {
-            assert_eq!(
-                open(&key(), &sealed[..len], b"place").unwrap_err(),
-                SealError::Forged
-            );
+            assert_eq!(open(&key(), &sealed[..len], b"place").unwrap_err(), SealError::Forged);
         }
-        assert_eq!(
-            open(&key(), &sealed, b"elsewhere").unwrap_err(),
-            SealError::Forged
-        );
+        assert_eq!(open(&key(), &sealed, b"elsewhere").unwrap_err(), SealError::Forged);
         assert_eq!(open(&key(), &sealed, b"place").unwrap().expose(), b"four");
     }
 
     #[test]
     fn ten_thousand_nonces_are_all_different() {
-        let nonces: HashSet<Vec<u8>> = (0..10_000)
-            .map(|_| seal(&key(), b"", b"").unwrap()[..NONCE_BYTES].to_vec())
-            .collect();
+        let nonces: HashSet<Vec<u8>> =
+            (0..10_000).map(|_| seal(&key(), b"", b"").unwrap()[..NONCE_BYTES].to_vec()).collect();
         assert_eq!(nonces.len(), 10_000);
     }
 

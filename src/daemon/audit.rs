@@ -64,13 +64,7 @@ impl Trail {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(folder.join("trail.jsonl"))?;
-        Ok(Self {
-            file: Mutex::new(Written {
-                file,
-                dirty: false,
-                torn: false,
-            }),
-        })
+        Ok(Self { file: Mutex::new(Written { file, dirty: false, torn: false }) })
     }
 
     /// Appends a line, in one write.

@@ -41,17 +41,11 @@ impl Listener {
     /// bound beside and renamed: there is never a moment without a socket that
     /// could be connected to, nor one with another mode.
     pub(super) fn bind(path: &Path) -> Result<Self, DaemonError> {
-        let failed = |error| DaemonError::Socket {
-            path: path.to_owned(),
-            error,
-        };
+        let failed = |error| DaemonError::Socket { path: path.to_owned(), error };
         match path.symlink_metadata() {
             Ok(metadata) if !metadata.file_type().is_socket() => {
                 let what = "is in the way of the socket";
-                return Err(DaemonError::NotPrivate {
-                    path: path.to_owned(),
-                    what,
-                });
+                return Err(DaemonError::NotPrivate { path: path.to_owned(), what });
             }
             _ => {}
         }
@@ -69,10 +63,7 @@ impl Listener {
 
     fn over(listener: unix::UnixListener, path: Option<PathBuf>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self {
-            inner: UnixListener::from_std(listener)?,
-            path,
-        })
+        Ok(Self { inner: UnixListener::from_std(listener)?, path })
     }
 
     /// Accepts for ever. Ends by being dropped.
@@ -125,9 +116,7 @@ impl Caller {
     /// Who connected; `None`, before a byte is read, if it is another user.
     fn of(stream: &UnixStream) -> Option<Self> {
         let credentials = getsockopt(stream, PeerCredentials).ok()?;
-        (credentials.uid() == effective_uid()).then(|| Self {
-            pid: credentials.pid(),
-        })
+        (credentials.uid() == effective_uid()).then(|| Self { pid: credentials.pid() })
     }
 }
 

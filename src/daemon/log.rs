@@ -49,20 +49,12 @@ pub(super) fn detach(home: &Home, detached: bool) -> Result<(), DaemonError> {
         dup2_stderr(open(&path)?)?;
         Ok(())
     };
-    redirect().map_err(|error: io::Error| DaemonError::File {
-        path: path.clone(),
-        error,
-    })
+    redirect().map_err(|error: io::Error| DaemonError::File { path: path.clone(), error })
 }
 
 fn open(path: &Path) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(flags)
-        .open(path)
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
 }
 
 /// A file that starts anew when it has grown long; the one before is kept.
@@ -76,11 +68,7 @@ struct Rotating {
 impl Rotating {
     fn open(path: &Path) -> io::Result<Self> {
         let file = open(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            bytes: file.metadata()?.len(),
-            file,
-        })
+        Ok(Self { path: path.to_owned(), bytes: file.metadata()?.len(), file })
     }
 }
 

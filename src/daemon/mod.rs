@@ -177,10 +177,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     };
     log::begin(home, options)?;
     let keys = place::keys(home)?;
-    let failed = |error| DaemonError::File {
-        path: home.audit(),
-        error,
-    };
+    let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),
         keys,
@@ -224,15 +221,11 @@ fn wait_for_lock(home: &Home) -> Result<Option<place::Lock>, DaemonError> {
 
 async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), DaemonError> {
     let socket = daemon.home.socket();
-    let listener = match process::take_passed_descriptor(0).filter(|_| is_activated()) {
-        Some(descriptor) => {
-            Listener::adopt(unix::UnixListener::from(descriptor)).map_err(|error| {
-                DaemonError::Socket {
-                    path: socket.clone(),
-                    error,
-                }
-            })?
-        }
+    // Asked in this order: a descriptor 3 that was not passed is one of our own.
+    let passed = if is_activated() { process::take_passed_descriptor(0) } else { None };
+    let listener = match passed {
+        Some(descriptor) => Listener::adopt(unix::UnixListener::from(descriptor))
+            .map_err(|error| DaemonError::Socket { path: socket.clone(), error })?,
         None => Listener::bind(&socket)?,
     };
     lock.publish(&socket)?;
@@ -261,9 +254,7 @@ fn is_activated() -> bool {
 /// and to systemd (sd_notify(3)).
 fn announce() {
     let mut output = io::stdout();
-    let _ = output
-        .write_all(wire::READY.as_bytes())
-        .and_then(|()| output.flush());
+    let _ = output.write_all(wire::READY.as_bytes()).and_then(|()| output.flush());
     notify_systemd();
 }
 

@@ -29,28 +29,17 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(|error| DaemonError::Folder {
-                path: folder.clone(),
-                error,
-            })?;
+            .map_err(|error| DaemonError::Folder { path: folder.clone(), error })?;
         check_folder(folder)?;
     }
     Ok(())
 }
 
 fn check_folder(folder: &Path) -> Result<(), DaemonError> {
-    let refuse = |what| {
-        Err(DaemonError::NotPrivate {
-            path: folder.to_owned(),
-            what,
-        })
-    };
+    let refuse = |what| Err(DaemonError::NotPrivate { path: folder.to_owned(), what });
     let metadata = folder
         .symlink_metadata()
-        .map_err(|error| DaemonError::Folder {
-            path: folder.to_owned(),
-            error,
-        })?;
+        .map_err(|error| DaemonError::Folder { path: folder.to_owned(), error })?;
     if !metadata.is_dir() {
         return refuse("is not a folder, or is a symbolic link");
     }
@@ -75,10 +64,7 @@ impl Lock {
     /// Takes the lock; `None` if another daemon has it.
     pub(super) fn take(home: &Home) -> Result<Option<Self>, DaemonError> {
         let path = home.lock_file();
-        let failed = |error| DaemonError::File {
-            path: path.clone(),
-            error,
-        };
+        let failed = |error| DaemonError::File { path: path.clone(), error };
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -101,10 +87,7 @@ impl Lock {
             file.set_len(0)?;
             file.write_all(socket.as_os_str().as_bytes())
         };
-        write(&mut self.file).map_err(|error| DaemonError::File {
-            path: self.path.clone(),
-            error,
-        })
+        write(&mut self.file).map_err(|error| DaemonError::File { path: self.path.clone(), error })
     }
 }
 
@@ -128,20 +111,14 @@ pub(super) fn keys(home: &Home) -> Result<Keys, DaemonError> {
 }
 
 fn key_pair(path: &Path) -> Result<KeyPair, DaemonError> {
-    let failed = |error| DaemonError::File {
-        path: path.to_owned(),
-        error,
-    };
+    let failed = |error| DaemonError::File { path: path.to_owned(), error };
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
     match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(mut file) => {
             let metadata = file.metadata().map_err(failed)?;
             if metadata.uid() != effective_uid() || metadata.mode() & 0o077 != 0 {
                 let what = "belongs to another user, or is open to others";
-                return Err(DaemonError::NotPrivate {
-                    path: path.to_owned(),
-                    what,
-                });
+                return Err(DaemonError::NotPrivate { path: path.to_owned(), what });
             }
             let mut bytes = SecureBytes::zeroed(2 * KEY_BYTES)?;
             file.read_exact(bytes.expose_mut()).map_err(failed)?;
@@ -163,20 +140,12 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DaemonError
     let write = || {
         // A leftover of a start that was killed.
         let _ = fs::remove_file(&beside);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        path.parent()
-            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
-    write().map_err(|error| DaemonError::File {
-        path: path.to_owned(),
-        error,
-    })
+    write().map_err(|error| DaemonError::File { path: path.to_owned(), error })
 }

@@ -16,11 +16,7 @@ impl Registry {
 
     /// Who has this key. The key has proved itself in the handshake by then.
     pub(super) fn look_up(&self, key: &PublicStaticKey) -> Peer {
-        if *key == self.launcher {
-            Peer::Registered(LAUNCHER.to_owned())
-        } else {
-            Peer::Unknown
-        }
+        if *key == self.launcher { Peer::Registered(LAUNCHER.to_owned()) } else { Peer::Unknown }
     }
 }
 
@@ -31,10 +27,7 @@ mod tests {
     #[test]
     fn only_the_registered_key_has_a_name() {
         let registry = Registry::new([7; 32]);
-        assert_eq!(
-            registry.look_up(&[7; 32]),
-            Peer::Registered("launcher".into())
-        );
+        assert_eq!(registry.look_up(&[7; 32]), Peer::Registered("launcher".into()));
         assert_eq!(registry.look_up(&[8; 32]), Peer::Unknown);
     }
 }

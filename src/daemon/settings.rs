@@ -51,10 +51,8 @@ impl Settings {
     pub(super) fn read(home: &Home, options: &Options) -> Result<Self, DaemonError> {
         let path = home.config_file();
         let fingerprint = fingerprint(&path);
-        let config = Config::read(&path).map_err(|error| DaemonError::Config {
-            path: path.clone(),
-            error,
-        })?;
+        let config = Config::read(&path)
+            .map_err(|error| DaemonError::Config { path: path.clone(), error })?;
         let settings = Self {
             path,
             value_lifetime: options.value_lifetime,
@@ -80,13 +78,7 @@ impl Settings {
             Err(error) => {
                 tracing::error!(path = %self.path.display(), %error, "config not taken");
                 let error = Some(format!("{}: {error}", self.path.display()));
-                self.keep(
-                    now,
-                    InForce {
-                        error,
-                        ..(*last).clone()
-                    },
-                )
+                self.keep(now, InForce { error, ..(*last).clone() })
             }
         }
     }
@@ -120,12 +112,7 @@ fn in_force(config: Config) -> InForce {
 
 fn fingerprint(path: &std::path::Path) -> Fingerprint {
     let metadata = std::fs::metadata(path).ok()?;
-    Some((
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.len(),
-        metadata.ino(),
-    ))
+    Some((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino()))
 }
 
 #[cfg(test)]
@@ -135,12 +122,7 @@ mod tests {
     fn settings(text: &str) -> (tempfile::TempDir, Home, Settings) {
         let folder = tempfile::tempdir().unwrap();
         let at = |name| folder.path().join(name);
-        let home = Home {
-            config: at("c"),
-            data: at("d"),
-            state: at("s"),
-            runtime: at("r"),
-        };
+        let home = Home { config: at("c"), data: at("d"), state: at("s"), runtime: at("r") };
         std::fs::create_dir(&home.config).unwrap();
         std::fs::write(home.config_file(), text).unwrap();
         let settings = Settings::read(&home, &Options::default()).unwrap();
@@ -163,11 +145,7 @@ mod tests {
         std::fs::write(home.config_file(), "history = 3\nhistroy = 4").unwrap();
         let now = settings.current();
         assert_eq!(now.history, 3);
-        assert!(
-            now.error.as_deref().unwrap().contains("line 2, column 1"),
-            "{:?}",
-            now.error
-        );
+        assert!(now.error.as_deref().unwrap().contains("line 2, column 1"), "{:?}", now.error);
         std::fs::write(home.config_file(), "history = 5").unwrap();
         assert_eq!(settings.current().error, None);
     }

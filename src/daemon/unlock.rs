@@ -105,10 +105,7 @@ pub(super) async fn unlock(
     accept_older: bool,
 ) -> Result<(), Refusal> {
     let vault = vault(daemon, profile);
-    attempt(daemon, profile, password, move |password| {
-        vault.unlock(password, accept_older)
-    })
-    .await
+    attempt(daemon, profile, password, move |password| vault.unlock(password, accept_older)).await
 }
 
 /// Makes a profile's vault and leaves it unlocked.
@@ -120,21 +117,14 @@ pub(super) async fn create(
     let vault = vault(daemon, profile);
     attempt(daemon, profile, password, move |password| {
         let pair = KeyPair::generate()?;
-        let keys = AuditKeys {
-            public: *pair.public(),
-            private: pair.private().try_clone()?,
-        };
+        let keys = AuditKeys { public: *pair.public(), private: pair.private().try_clone()? };
         vault.create(password, &KdfParams::DEFAULT, Some(&keys))
     })
     .await
 }
 
 fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
-    Vault::new(
-        &daemon.home.vaults(),
-        &daemon.home.state.join("generations"),
-        profile,
-    )
+    Vault::new(&daemon.home.vaults(), &daemon.home.state.join("generations"), profile)
 }
 
 async fn attempt(
@@ -149,10 +139,7 @@ async fn attempt(
     let Some(_waiting) = Waiting::enter(&daemon.tries.waiting) else {
         let wait = daemon.tries.delay(profile).max(DELAY_STEP);
         let retry_after_ms = u64::try_from(wait.as_millis()).ok();
-        let problem = Problem {
-            retry_after_ms,
-            ..Problem::with_request(Reason::TooSoon)
-        };
+        let problem = Problem { retry_after_ms, ..Problem::with_request(Reason::TooSoon) };
         return Err(vec![problem]);
     };
     let _turn = daemon.tries.turn.lock().await;
@@ -165,9 +152,7 @@ async fn attempt(
         }
         Ok(Err(error)) => {
             if error == VaultError::WrongPassword {
-                daemon
-                    .tries
-                    .note(profile, daemon.tries.failures(profile).saturating_add(1));
+                daemon.tries.note(profile, daemon.tries.failures(profile).saturating_add(1));
             }
             tracing::info!(%profile, %error, "not unlocked");
             Err(refusal(reason(&error)))
@@ -200,9 +185,7 @@ async fn take_in(
     };
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
-    daemon
-        .vaults
-        .activate(profile, unlocked.master_key, delivery, approvals);
+    daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals);
     if !unlocked.integrity_checked {
         check_beside(daemon, profile, checked);
     }

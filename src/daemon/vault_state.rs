@@ -55,10 +55,7 @@ pub(super) struct Vaults {
 
 impl Vaults {
     pub(super) fn new(home: Home) -> Self {
-        Self {
-            state: Arc::default(),
-            home,
-        }
+        Self { state: Arc::default(), home }
     }
 
     /// A poisoned lock changes nothing: no step here leaves the state half done,
@@ -83,13 +80,7 @@ impl Vaults {
         let instance = state.unlocked_so_far;
         let delivery = Arc::new(delivery);
         let approvals = by_path(approvals);
-        let vault = OpenVault {
-            delivery,
-            approvals,
-            instance,
-            unlocked_at: now,
-            used_at: now,
-        };
+        let vault = OpenVault { delivery, approvals, instance, unlocked_at: now, used_at: now };
         state.master_keys.insert(profile.clone(), master_key);
         state.vaults.insert(profile.clone(), vault);
         state.active.insert(profile.clone());
@@ -110,10 +101,7 @@ impl Vaults {
         }
         let state = self.state();
         releases.iter().all(|(profile, instance)| {
-            let same = state
-                .vaults
-                .get(profile)
-                .is_some_and(|vault| vault.instance == *instance);
+            let same = state.vaults.get(profile).is_some_and(|vault| vault.instance == *instance);
             same && state.active.contains(profile)
         })
     }
@@ -125,10 +113,7 @@ impl Vaults {
         let delivery = {
             let mut state = self.state();
             state.active.remove(profile);
-            state
-                .vaults
-                .get(profile)
-                .map(|vault| Arc::clone(&vault.delivery))
+            state.vaults.get(profile).map(|vault| Arc::clone(&vault.delivery))
         };
         if let Some(delivery) = delivery {
             let step = |name, step: &dyn Fn() -> Result<(), StoreError>| match catch_unwind(
@@ -153,9 +138,7 @@ impl Vaults {
     /// Locks everything; says which profiles that were.
     pub(super) fn lock_all(&self) -> Vec<TrustProfileName> {
         let profiles: Vec<_> = self.state().vaults.keys().cloned().collect();
-        profiles
-            .iter()
-            .for_each(|profile| self.lock_profile(profile));
+        profiles.iter().for_each(|profile| self.lock_profile(profile));
         profiles
     }
 
@@ -185,24 +168,15 @@ impl Vaults {
     ) -> HashMap<TrustProfileName, Duration> {
         let state = self.state();
         let left = |vault: &OpenVault| vault.left(lifetimes, now);
-        state
-            .vaults
-            .iter()
-            .map(|(profile, vault)| (profile.clone(), left(vault)))
-            .collect()
+        state.vaults.iter().map(|(profile, vault)| (profile.clone(), left(vault))).collect()
     }
 
     /// The profiles that have a vault on disk, sorted.
     pub(super) fn on_disk(&self) -> BTreeSet<TrustProfileName> {
-        let folders = std::fs::read_dir(self.home.vaults())
-            .into_iter()
-            .flatten()
-            .flatten();
+        let folders = std::fs::read_dir(self.home.vaults()).into_iter().flatten().flatten();
         let name = |entry: std::fs::DirEntry| {
             let name = entry.file_name();
-            TrustProfileName::new(name.to_str()?)
-                .ok()
-                .filter(|_| entry.path().is_dir())
+            TrustProfileName::new(name.to_str()?).ok().filter(|_| entry.path().is_dir())
         };
         folders.filter_map(name).collect()
     }
@@ -210,12 +184,7 @@ impl Vaults {
     /// The store of a granted request's profile, for everything but reading a
     /// value. Whoever changes a key calls [`forget`](Self::forget) after.
     pub(super) fn store(&self, grant: &Grant<'_>, profile: &str) -> Result<SqlCipherStore, Reason> {
-        debug_assert!(
-            grant
-                .wishes()
-                .iter()
-                .any(|wish| wish.profiles.contains(&profile))
-        );
+        debug_assert!(grant.wishes().iter().any(|wish| wish.profiles.contains(&profile)));
         let now = super::now();
         let mut state = self.state();
         let vault = state.active_vault(profile)?;
@@ -248,10 +217,7 @@ impl Vaults {
         let mut state = self.state();
         profiles.iter().find_map(|profile| {
             let vault = state.active_vault(profile).ok();
-            uncovered(
-                claim,
-                vault.and_then(|vault| vault.approvals.get(claim.path)),
-            )
+            uncovered(claim, vault.and_then(|vault| vault.approvals.get(claim.path)))
         })
     }
 
@@ -277,16 +243,11 @@ impl Vaults {
                 continue;
             }
             let (delivery, release) = self.delivery(profile).map_err(|reason| {
-                wanted
-                    .iter()
-                    .map(|&n| Problem::with_entry(n, reason))
-                    .collect::<Vec<_>>()
+                wanted.iter().map(|&n| Problem::with_entry(n, reason)).collect::<Vec<_>>()
             })?;
             releases.push(release);
-            let keys: Vec<&str> = wanted
-                .iter()
-                .map(|&n| grant.wishes()[n].key.unwrap_or_default())
-                .collect();
+            let keys: Vec<&str> =
+                wanted.iter().map(|&n| grant.wishes()[n].key.unwrap_or_default()).collect();
             for (n, answer) in wanted.into_iter().zip(delivery.resolve_many(&keys).await) {
                 match answer {
                     Ok(value) => values[n] = Some(value),
@@ -301,11 +262,7 @@ impl Vaults {
             }
         }
         let problems: Vec<_> = problems.into_iter().flatten().collect();
-        if problems.is_empty() {
-            Ok((values, releases))
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok((values, releases)) } else { Err(problems) }
     }
 
     fn delivery(
@@ -360,11 +317,7 @@ impl ActivityOf for Vaults {
 /// the profile that it lists last comes first.
 fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
     let mut rounds = Vec::new();
-    let deepest = wishes
-        .iter()
-        .map(|wish| wish.profiles.len())
-        .max()
-        .unwrap_or(0);
+    let deepest = wishes.iter().map(|wish| wish.profiles.len()).max().unwrap_or(0);
     for depth in 0..deepest {
         let mut round: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (n, wish) in wishes.iter().enumerate() {
@@ -401,26 +354,16 @@ pub(super) fn reason_of(error: &StoreError) -> Reason {
 }
 
 fn by_path(approvals: Vec<Approval>) -> HashMap<String, Approval> {
-    approvals
-        .into_iter()
-        .map(|approval| (approval.path.clone(), approval))
-        .collect()
+    approvals.into_iter().map(|approval| (approval.path.clone(), approval)).collect()
 }
 
 /// Compares what a manifest claims with what was approved for its path.
 fn uncovered(claim: &ManifestClaim<'_>, approved: Option<&Approval>) -> Option<NotApproved> {
     let Some(approved) = approved.filter(|approved| approved.owner == claim.owner) else {
-        return Some(NotApproved {
-            known: false,
-            items: claim.items.clone(),
-        });
+        return Some(NotApproved { known: false, items: claim.items.clone() });
     };
     let covered: HashSet<&[u8]> = approved.items.chunks_exact(32).collect();
-    let items: Vec<ItemDigest> = claim
-        .items
-        .iter()
-        .filter(|item| !covered.contains(item.0.as_slice()))
-        .copied()
-        .collect();
+    let items: Vec<ItemDigest> =
+        claim.items.iter().filter(|item| !covered.contains(item.0.as_slice())).copied().collect();
     (!items.is_empty()).then_some(NotApproved { known: true, items })
 }

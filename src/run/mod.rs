@@ -1,17 +1,186 @@
-//! The caller's process, from the manifest to the command's environment.
+//! The caller's process, from the manifest to the command that it becomes.
 //!
 //! ```text
 //! manifest: find → read once → parse   (what is asked for)
-//! refused: may this variable be set?   (what is refused)
+//! plan: which key, for which variable  (what is refused)
+//! fetch: one batch, approved           (what is answered)
 //! environment: bind, compose, check    (what the command will see)
+//! exec                                 (and nothing of ours after it)
 //! ```
-//!
-//! All of it but reading the manifest is pure: bytes in, values out, every problem
-//! at once. Nothing here asks the daemon or runs anything.
 #![forbid(unsafe_code)]
 
+pub mod approval;
 pub mod environment;
+mod exec;
+mod fetch;
 pub mod manifest;
 pub mod pattern;
+pub mod plan;
 pub mod refused;
 pub mod variable;
+
+use std::{
+    convert::Infallible,
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::ffi::OsStrExt,
+};
+
+use crate::{
+    cli,
+    client::{AskError, Asker, Passwords},
+    home::Home,
+    say::{self, Told, escaped},
+    secret::OutOfSecretMemory,
+    sys::{exec::ExecError, process::Inherited},
+};
+use environment::{EnvironmentProblem, TooLarge};
+use manifest::ManifestError;
+use plan::{BadOption, Plan};
+use refused::RefusedVariable;
+
+/// Why a command was not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no manifest, and no `-e` that would do without.
+    #[error("there is no `pds.toml` here or in a folder above, and no `-e` either")]
+    NothingToRunWith,
+    /// The manifest can't be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The current folder can't be told.
+    #[error("can't tell the current folder: {0}")]
+    NoCurrentFolder(io::Error),
+    /// An option's value is not of its form.
+    #[error(transparent)]
+    Option(#[from] BadOption),
+    /// Variables that no secret may set.
+    #[error("some variables can't be set")]
+    RefusedVariables(Vec<RefusedVariable>),
+    /// The config, which could have lifted a refused variable, is broken.
+    #[error("`{0}`")]
+    Config(String),
+    /// The daemon could not be asked, or refused.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The manifest asks for something that was not approved.
+    #[error("the manifest is not approved")]
+    NotApproved(approval::Missing),
+    /// Values that no environment can hold.
+    #[error("some values can't be in an environment")]
+    Environment(Vec<EnvironmentProblem>),
+    /// More than the kernel takes.
+    #[error("the command and its environment are too large")]
+    TooLarge(Vec<TooLarge>),
+    /// `execve` refused.
+    #[error("can't run `{}`: {error}", escaped(&program.to_string_lossy()))]
+    Exec {
+        /// The command.
+        program: OsString,
+        /// Why.
+        error: ExecError,
+    },
+    /// There is no memory for the values.
+    #[error(transparent)]
+    OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+impl RunError {
+    /// Everything that there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        let hint = |hint: &str| Some(hint.to_owned());
+        match self {
+            Self::NothingToRunWith => vec![Told::new(self, hint("pds init"))],
+            Self::Manifest(ManifestError::Invalid(invalid)) => {
+                let text = format!("the manifest can't be used\n{}", invalid.render(false));
+                vec![Told::new(text, None)]
+            }
+            Self::Manifest(error) => vec![Told::new(error, error.hint())],
+            Self::RefusedVariables(all) => {
+                all.iter().map(|refused| Told::new(refused, refused.hint())).collect()
+            }
+            Self::Ask(error) => error.told(),
+            Self::NotApproved(missing) => missing.told(),
+            Self::Environment(all) => {
+                all.iter().map(|problem| Told::new(problem, problem.hint())).collect()
+            }
+            Self::TooLarge(all) => {
+                all.iter().map(|problem| Told::new(problem, problem.hint())).collect()
+            }
+            Self::OutOfSecretMemory(_) => {
+                vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
+            }
+            _ => vec![Told::new(self, None)],
+        }
+    }
+}
+
+/// Runs a command with the secrets that its manifest asks for. Returns only if it
+/// could not, or if it was only asked what it would do.
+///
+/// # Errors
+/// Everything that stands in the way, at once; then nothing was started.
+pub fn run(
+    options: &cli::Run,
+    home: &Home,
+    inherited: Inherited,
+) -> Result<Option<Infallible>, RunError> {
+    let passwords = Passwords::new(&options.password.password_file, options.password.no_prompt)
+        .map_err(AskError::from)?;
+    let manifest = plan::manifest_for_run(&options.source, !options.env.is_empty())?;
+    let plan = Plan::new(manifest.as_ref(), &options.source.profile, &options.env)?;
+    plan.refuse_variables(home)?;
+    let mut asker = Asker::new(home, &passwords);
+    let command = options.command.first().map(OsString::as_os_str).unwrap_or_default();
+    hint_at_empty_arguments(&options.command);
+    if options.dry_run {
+        fetch::check(&plan, &mut asker, command)?;
+        print_plan(&plan, &options.command);
+        return Ok(None);
+    }
+    let values = fetch::fetch(&plan, &mut asker, command)?;
+    drop(asker);
+    let prepared = exec::Prepared::new(&plan, values, options.clean, &options.command)?;
+    let error = prepared.exec(inherited);
+    Err(RunError::Exec { program: command.to_owned(), error })
+}
+
+/// Asks whether the values of a plan could be had. None of them comes here.
+///
+/// # Errors
+/// Everything that stands in the way, at once.
+pub fn check(plan: &Plan<'_>, asker: &mut Asker<'_>, command: &OsStr) -> Result<(), RunError> {
+    fetch::check(plan, asker, command)
+}
+
+/// `pds run -- echo $TOKEN` is everybody's first surprise: the shell has put
+/// nothing in the place of `$TOKEN` before pds ran.
+fn hint_at_empty_arguments(command: &[OsString]) {
+    if say::is_seen() && command.iter().skip(1).any(|argument| argument.is_empty()) {
+        let message = "an argument is empty: your shell expands `$NAME` before pds runs";
+        Told::new(message, Some("pds run -- sh -c 'echo \"$NAME\"'".to_owned())).say();
+    }
+}
+
+fn print_plan(plan: &Plan<'_>, command: &[OsString]) {
+    let mut text = String::new();
+    for line in plan.lines() {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let words = command.iter().map(|word| word.to_string_lossy());
+    let shown = escaped(&shell_words::join(words)).to_string();
+    text.push_str(&format!("would run: {shown}\n"));
+    // Nobody reads any more if this fails, and there is nothing to be undone.
+    let _ = say::print(text.as_bytes());
+}
+
+/// The command's name without its folders, for the audit trail.
+fn base_name(command: &OsStr) -> String {
+    let name = command.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    String::from_utf8_lossy(name).chars().take(COMMAND_SHOWN_MAX).collect()
+}
+
+/// Characters of a command's name that go on the audit trail.
+const COMMAND_SHOWN_MAX: usize = 128;

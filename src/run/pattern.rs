@@ -59,14 +59,8 @@ impl NamePattern {
     /// another character.
     pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
         let fits = (1..=PATTERN_MAX_BYTES).contains(&pattern.len())
-            && pattern
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'*');
-        if fits {
-            Ok(Self(pattern.to_owned()))
-        } else {
-            Err(InvalidPattern)
-        }
+            && pattern.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'*');
+        if fits { Ok(Self(pattern.to_owned())) } else { Err(InvalidPattern) }
     }
 
     /// The pattern as text.

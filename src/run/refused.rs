@@ -101,10 +101,7 @@ pub fn refusals<'a>(
     lifted: &[impl AsRef<str>],
 ) -> Vec<RefusedVariable> {
     let refused = |name: &VariableName| match judge(name, lifted) {
-        Verdict::Refused(listed) => Some(RefusedVariable {
-            name: name.clone(),
-            listed,
-        }),
+        Verdict::Refused(listed) => Some(RefusedVariable { name: name.clone(), listed }),
         _ => None,
     };
     names.into_iter().filter_map(refused).collect()
@@ -131,11 +128,7 @@ impl Line {
 
     fn listed(self, class: Class) -> Listed {
         let reason = LIST[usize::from(self.pattern_end)..usize::from(self.end)].trim();
-        Listed {
-            class,
-            pattern: self.pattern(),
-            reason,
-        }
+        Listed { class, pattern: self.pattern(), reason }
     }
 }
 
@@ -184,13 +177,7 @@ const fn count() -> usize {
 const fn index() -> [Line; LINES] {
     let text = LIST.as_bytes();
     assert!(text.len() <= u16::MAX as usize, "offsets are 16 bits wide");
-    let mut index = [Line {
-        class: 0,
-        first: 0,
-        pattern: 0,
-        pattern_end: 0,
-        end: 0,
-    }; LINES];
+    let mut index = [Line { class: 0, first: 0, pattern: 0, pattern_end: 0, end: 0 }; LINES];
     let (mut at, mut line) = (0, 0);
     while at < text.len() {
         let end = past(text, at, b'\n', false);
@@ -229,9 +216,7 @@ mod tests {
 
     #[test]
     fn each_line_of_the_list_does_what_it_says() {
-        let lines = LIST
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = LIST.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         assert_eq!(lines.clone().count(), LINES);
         for line in lines {
             let mut words = line.split_whitespace();
@@ -256,11 +241,7 @@ mod tests {
     fn no_pattern_is_listed_twice_in_one_class() {
         let mut seen = std::collections::BTreeSet::new();
         for line in INDEX {
-            assert!(
-                seen.insert((line.class, line.pattern())),
-                "{}",
-                line.pattern()
-            );
+            assert!(seen.insert((line.class, line.pattern())), "{}", line.pattern());
             assert!(line.pattern().is_ascii());
         }
     }
@@ -314,21 +295,10 @@ mod tests {
     #[test]
     fn lifting_reaches_classes_b_and_c_alone() {
         let everything = ["*"];
-        for (name, lifted) in [
-            ("NODE_OPTIONS", true),
-            ("PATH", true),
-            ("LD_PRELOAD", false),
-        ] {
-            assert_eq!(
-                judge(name, &everything) == Verdict::Allowed,
-                lifted,
-                "{name}"
-            );
+        for (name, lifted) in [("NODE_OPTIONS", true), ("PATH", true), ("LD_PRELOAD", false)] {
+            assert_eq!(judge(name, &everything) == Verdict::Allowed, lifted, "{name}");
         }
-        assert!(matches!(
-            judge("PATH", &["HOME", "PAT"]),
-            Verdict::Refused(_)
-        ));
+        assert!(matches!(judge("PATH", &["HOME", "PAT"]), Verdict::Refused(_)));
         assert_eq!(judge("PATH", &["path"]), Verdict::Allowed);
     }
 
@@ -336,21 +306,12 @@ mod tests {
     fn a_refusal_names_the_variable_its_reason_and_the_way_out_if_there_is_one() {
         let names = ["STRIPE_KEY", "PATH", "LD_AUDIT"].map(|name| VariableName::new(name).unwrap());
         let refused = refusals(&names, NONE);
-        let told: Vec<_> = refused
-            .iter()
-            .map(|r| (r.to_string(), r.hint().is_some()))
-            .collect();
+        let told: Vec<_> = refused.iter().map(|r| (r.to_string(), r.hint().is_some())).collect();
         assert_eq!(
             told,
             [
-                (
-                    "`PATH` can't be set: it decides which programs are found".to_owned(),
-                    true
-                ),
-                (
-                    "`LD_AUDIT` can't be set: the dynamic loader obeys it".to_owned(),
-                    false
-                ),
+                ("`PATH` can't be set: it decides which programs are found".to_owned(), true),
+                ("`LD_AUDIT` can't be set: the dynamic loader obeys it".to_owned(), false),
             ]
         );
     }

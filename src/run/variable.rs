@@ -25,11 +25,7 @@ impl VariableName {
     /// # Errors
     /// [`InvalidVariable`] if it breaks the form.
     pub fn new(name: &str) -> Result<Self, InvalidVariable> {
-        if Self::is_valid(name) {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(InvalidVariable)
-        }
+        if Self::is_valid(name) { Ok(Self(name.to_owned())) } else { Err(InvalidVariable) }
     }
 
     /// Whether `name` has the form.
@@ -79,18 +75,7 @@ mod tests {
             assert!(VariableName::new(name).is_ok(), "{name}");
         }
         let long = "A".repeat(129);
-        for name in [
-            "",
-            "1A",
-            "A=B",
-            "A-B",
-            "BASH_FUNC_id%%",
-            "A\0",
-            "é",
-            "A B",
-            "A.B",
-            &long,
-        ] {
+        for name in ["", "1A", "A=B", "A-B", "BASH_FUNC_id%%", "A\0", "é", "A B", "A.B", &long] {
             assert_eq!(VariableName::new(name), Err(InvalidVariable), "{name:?}");
         }
     }

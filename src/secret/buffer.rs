@@ -18,10 +18,7 @@ impl SecureBuffer {
     /// # Errors
     /// [`OutOfSecretMemory`] if the limit on locked memory leaves no room.
     pub fn new() -> Result<Self, OutOfSecretMemory> {
-        Ok(Self {
-            bytes: SecureBytes::zeroed(FIRST_CAPACITY_BYTES)?,
-            len: 0,
-        })
+        Ok(Self { bytes: SecureBytes::zeroed(FIRST_CAPACITY_BYTES)?, len: 0 })
     }
 
     /// Appends `more`.

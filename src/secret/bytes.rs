@@ -103,10 +103,7 @@ impl SecureBytes {
 /// # Panics
 /// If there is no more secret memory. The daemon never clones this way.
 impl Clone for SecureBytes {
-    #[allow(
-        clippy::expect_used,
-        reason = "Clone has no way to report; try_clone has"
-    )]
+    #[allow(clippy::expect_used, reason = "Clone has no way to report; try_clone has")]
     fn clone(&self) -> Self {
         self.try_clone().expect("secret memory for a copy")
     }

@@ -3,6 +3,7 @@
 
 mod buffer;
 mod bytes;
+pub mod encode;
 mod name;
 
 pub use buffer::SecureBuffer;

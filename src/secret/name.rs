@@ -57,12 +57,7 @@ fn validate_segment(segment: &str) -> Result<(), InvalidKey> {
     match segment {
         "" => Err(InvalidKey::EmptySegment),
         "." | ".." => Err(InvalidKey::DotSegment),
-        _ if segment
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) =>
-        {
-            Ok(())
-        }
+        _ if segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) => Ok(()),
         _ => Err(InvalidKey::Character),
     }
 }
@@ -84,10 +79,7 @@ impl TrustProfileName {
         if name.is_empty() || name.len() > PROFILE_MAX_BYTES {
             return Err(InvalidProfile::Length);
         }
-        if !name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
             return Err(InvalidProfile::Character);
         }
         Ok(Self(name.to_owned()))
@@ -128,13 +120,7 @@ mod tests {
 
     #[test]
     fn keys_of_the_documented_form_pass() {
-        for key in [
-            "a",
-            "stripe/api-key",
-            "db/main/password.v2",
-            "A_b-1.x",
-            &"k".repeat(255),
-        ] {
+        for key in ["a", "stripe/api-key", "db/main/password.v2", "A_b-1.x", &"k".repeat(255)] {
             assert_eq!(validate_secret_key(key), Ok(()), "{key}");
         }
     }
@@ -164,18 +150,7 @@ mod tests {
     fn a_profile_name_never_leaves_its_alphabet() {
         assert!(TrustProfileName::new("work_2-A").is_ok());
         let long = "p".repeat(65);
-        for name in [
-            "",
-            long.as_str(),
-            "a/b",
-            ".",
-            "..",
-            "a b",
-            "a\0",
-            "a:b",
-            "é",
-            "a\n",
-        ] {
+        for name in ["", long.as_str(), "a/b", ".", "..", "a b", "a\0", "a:b", "é", "a\n"] {
             assert!(TrustProfileName::new(name).is_err(), "{name:?}");
         }
     }

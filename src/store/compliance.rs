@@ -40,82 +40,42 @@ async fn values_come_back_byte_for_byte(store: &impl SecretsStore) {
     }
     for (key, value) in cases {
         let got = store.get(key).await;
-        assert!(
-            got.is_ok_and(|got| got.expose() == value),
-            "get {key} is what was set"
-        );
+        assert!(got.is_ok_and(|got| got.expose() == value), "get {key} is what was set");
     }
 }
 
 async fn a_second_set_overwrites(store: &impl SecretsStore) {
     assert_eq!(store.set("key", &bytes(b"first")).await, Ok(()));
     assert_eq!(store.set("key", &bytes(b"second, longer")).await, Ok(()));
-    assert!(
-        store
-            .get("key")
-            .await
-            .is_ok_and(|got| got.expose() == b"second, longer")
-    );
+    assert!(store.get("key").await.is_ok_and(|got| got.expose() == b"second, longer"));
     assert_eq!(store.list_keys().await, Ok(vec!["key".to_owned()]));
 }
 
 async fn what_is_not_there_is_not_found(store: &impl SecretsStore) {
-    assert_eq!(
-        store.get("nonexistent").await.err(),
-        Some(StoreError::NotFound),
-        "get"
-    );
-    assert_eq!(
-        store.delete("nonexistent").await,
-        Err(StoreError::NotFound),
-        "delete"
-    );
+    assert_eq!(store.get("nonexistent").await.err(), Some(StoreError::NotFound), "get");
+    assert_eq!(store.delete("nonexistent").await, Err(StoreError::NotFound), "delete");
 }
 
 async fn a_deleted_secret_is_gone(store: &impl SecretsStore) {
     assert_eq!(store.set("key", &bytes(b"value")).await, Ok(()));
     assert_eq!(store.set("other", &bytes(b"stays")).await, Ok(()));
     assert_eq!(store.delete("key").await, Ok(()));
-    assert_eq!(
-        store.get("key").await.err(),
-        Some(StoreError::NotFound),
-        "get after delete"
-    );
-    assert_eq!(
-        store.delete("key").await,
-        Err(StoreError::NotFound),
-        "delete after delete"
-    );
-    assert!(
-        store
-            .get("other")
-            .await
-            .is_ok_and(|got| got.expose() == b"stays")
-    );
+    assert_eq!(store.get("key").await.err(), Some(StoreError::NotFound), "get after delete");
+    assert_eq!(store.delete("key").await, Err(StoreError::NotFound), "delete after delete");
+    assert!(store.get("other").await.is_ok_and(|got| got.expose() == b"stays"));
 }
 
 async fn listing_shows_every_key(store: &impl SecretsStore) {
-    assert_eq!(
-        store.list_keys().await,
-        Ok(vec![]),
-        "an empty store lists nothing"
-    );
+    assert_eq!(store.list_keys().await, Ok(vec![]), "an empty store lists nothing");
     let keys = ["a", "a-b", "a/b", "b.c", "z_9"];
     for key in keys.iter().rev() {
         assert_eq!(store.set(key, &bytes(key.as_bytes())).await, Ok(()));
     }
-    assert_eq!(
-        store.list_keys().await,
-        Ok(keys.map(str::to_owned).to_vec())
-    );
+    assert_eq!(store.list_keys().await, Ok(keys.map(str::to_owned).to_vec()));
     for key in keys {
         assert_eq!(store.delete(key).await, Ok(()));
     }
-    assert_eq!(
-        store.list_keys().await,
-        Ok(vec![]),
-        "all deleted, nothing listed"
-    );
+    assert_eq!(store.list_keys().await, Ok(vec![]), "all deleted, nothing listed");
 }
 
 async fn many_are_answered_in_order(store: &impl SecretsStore) {
@@ -130,17 +90,10 @@ async fn many_are_answered_in_order(store: &impl SecretsStore) {
 
 async fn what_can_not_be_stored_is_refused(store: &impl SecretsStore) {
     let too_long = bytes(&vec![0; VALUE_MAX_BYTES + 1]);
-    assert_eq!(
-        store.set("key", &too_long).await,
-        Err(StoreError::ValueTooLong)
-    );
+    assert_eq!(store.set("key", &too_long).await, Err(StoreError::ValueTooLong));
     for key in ["", "/a", "a//b", "..", "a b", "a\0"] {
         let answer = store.set(key, &bytes(b"v")).await;
         assert!(matches!(answer, Err(StoreError::InvalidKey(_))), "{key:?}");
     }
-    assert_eq!(
-        store.list_keys().await,
-        Ok(vec![]),
-        "what was refused left nothing"
-    );
+    assert_eq!(store.list_keys().await, Ok(vec![]), "what was refused left nothing");
 }

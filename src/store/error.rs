@@ -77,9 +77,7 @@ pub enum StoreError {
 impl From<SealError> for StoreError {
     fn from(why: SealError) -> Self {
         match why {
-            SealError::Forged => Self::Damaged {
-                what: "a value was altered or is out of place",
-            },
+            SealError::Forged => Self::Damaged { what: "a value was altered or is out of place" },
             SealError::KeyLength => Self::Derive(DeriveError::KeyLength),
             SealError::TooLong => Self::ValueTooLong,
             SealError::NoRandomness => Self::NoRandomness,

@@ -74,10 +74,7 @@ fn arena() -> &'static Mutex<Arena> {
         // A canary need not be secret from this process, only unlikely; should
         // the kernel have no randomness, a constant still catches overruns.
         let _ = getrandom::fill(&mut canary);
-        Mutex::new(Arena {
-            extents: Vec::new(),
-            canary: u64::from_ne_bytes(canary) | 1,
-        })
+        Mutex::new(Arena { extents: Vec::new(), canary: u64::from_ne_bytes(canary) | 1 })
     })
 }
 
@@ -96,13 +93,7 @@ pub(crate) fn allocate(len: usize) -> Result<Slot, RegionError> {
     drop(arena);
     // SAFETY: `take` gave us `granules` granules from `start`, which hold both
     // canaries and the value.
-    let slot = unsafe {
-        Slot {
-            value: start.add(CANARY_BYTES),
-            len,
-            own: None,
-        }
-    };
+    let slot = unsafe { Slot { value: start.add(CANARY_BYTES), len, own: None } };
     write_canaries(&slot, canary);
     Ok(slot)
 }
@@ -112,15 +103,8 @@ fn allocate_large(len: usize) -> Result<Slot, RegionError> {
     // SAFETY: the region has at least `len + CANARY_BYTES` bytes. The value ends
     // where it ends, so that one byte too many meets the guard page.
     let value = unsafe { region.base().add(region.len() - len) };
-    let slot = Slot {
-        value,
-        len,
-        own: Some(region),
-    };
-    let canary = arena()
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .canary;
+    let slot = Slot { value, len, own: Some(region) };
+    let canary = arena().lock().unwrap_or_else(PoisonError::into_inner).canary;
     write_canaries(&slot, canary);
     Ok(slot)
 }
@@ -226,12 +210,7 @@ impl Extent {
 
     fn over(region: Region) -> Self {
         let granules_free = region.len() / GRANULE_BYTES;
-        Self {
-            taken: vec![0; granules_free.div_ceil(64)],
-            granules_free,
-            next: 0,
-            region,
-        }
+        Self { taken: vec![0; granules_free.div_ceil(64)], granules_free, next: 0, region }
     }
 
     fn granules(&self) -> usize {
@@ -251,9 +230,7 @@ impl Extent {
         if granules > self.granules_free {
             return None;
         }
-        let at = self
-            .run_of_free(self.next, granules)
-            .or_else(|| self.run_of_free(0, granules))?;
+        let at = self.run_of_free(self.next, granules).or_else(|| self.run_of_free(0, granules))?;
         self.mark(at, granules, true);
         self.granules_free -= granules;
         self.next = at + granules;

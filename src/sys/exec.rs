@@ -41,11 +41,7 @@ impl Block {
     /// [`Protection::Plain`], since it lives for less than a millisecond.
     pub fn with_capacity(bytes: usize) -> Result<Self, RegionError> {
         let region = Region::map(bytes, Protection::Plain)?;
-        Ok(Self {
-            region,
-            used: 0,
-            entries: Vec::new(),
-        })
+        Ok(Self { region, used: 0, entries: Vec::new() })
     }
 
     /// Adds a string made of `parts`, and its NUL.
@@ -55,10 +51,7 @@ impl Block {
     pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), RegionError> {
         let start = self.used;
         for part in parts.iter().copied().chain([b"\0".as_slice()]) {
-            let end = self
-                .used
-                .checked_add(part.len())
-                .ok_or(RegionError::OutOfMemory)?;
+            let end = self.used.checked_add(part.len()).ok_or(RegionError::OutOfMemory)?;
             let room = self.region.as_mut_slice().get_mut(self.used..end);
             room.ok_or(RegionError::OutOfMemory)?.copy_from_slice(part);
             self.used = end;
@@ -106,11 +99,7 @@ pub fn exec(
     path: Option<&[u8]>,
     before: impl FnOnce(),
 ) -> ExecError {
-    let argv: Vec<_> = arguments
-        .iter()
-        .map(|a| a.as_ptr())
-        .chain([ptr::null()])
-        .collect();
+    let argv: Vec<_> = arguments.iter().map(|a| a.as_ptr()).chain([ptr::null()]).collect();
     let envp = environment.pointers();
     before();
     let mut refusal = None;
@@ -137,9 +126,7 @@ fn candidates(program: &[u8], path: Option<&[u8]>) -> Vec<CString> {
         return CString::new(program).into_iter().collect();
     }
     let path = path.unwrap_or(DEFAULT_PATH);
-    path.split(|&byte| byte == b':')
-        .filter_map(|folder| join(folder).ok())
-        .collect()
+    path.split(|&byte| byte == b':').filter_map(|folder| join(folder).ok()).collect()
 }
 
 /// One `execve`, with execvp's second try for a script without `#!`. Returns errno.
@@ -152,20 +139,14 @@ fn exec_one(
     // strings that outlive the call, which either does not return or leaves
     // everything as it was.
     unsafe { libc::execve(file.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
-    let error = std::io::Error::last_os_error()
-        .raw_os_error()
-        .unwrap_or(libc::ENOEXEC);
+    let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOEXEC);
     if error != libc::ENOEXEC {
         return error;
     }
     let arguments = argv.get(1..).unwrap_or_default();
-    let script: Vec<_> = [SHELL.as_ptr(), file.as_ptr()]
-        .into_iter()
-        .chain(arguments.iter().copied())
-        .collect();
+    let script: Vec<_> =
+        [SHELL.as_ptr(), file.as_ptr()].into_iter().chain(arguments.iter().copied()).collect();
     // SAFETY: as above; `arguments` brings the null pointer that ends the array.
     unsafe { libc::execve(SHELL.as_ptr(), script.as_ptr(), envp.as_ptr()) };
-    std::io::Error::last_os_error()
-        .raw_os_error()
-        .unwrap_or(libc::ENOEXEC)
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOEXEC)
 }

@@ -20,24 +20,15 @@ pub struct Inherited {
 /// when that names a pipe (core(5)). Only the soft limit is lowered: the hard
 /// one could not be given back.
 pub fn harden() -> Inherited {
-    let mut core_limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut core_limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: all four calls take plain integers or a pointer to a live,
     // properly typed local; none touches memory of anybody else.
     unsafe {
         libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
         libc::getrlimit(libc::RLIMIT_CORE, &raw mut core_limit);
-        let none = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: core_limit.rlim_max,
-        };
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: core_limit.rlim_max };
         libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-        Inherited {
-            umask: libc::umask(0o077),
-            core_limit,
-        }
+        Inherited { umask: libc::umask(0o077), core_limit }
     }
 }
 
@@ -58,10 +49,7 @@ impl Inherited {
 /// # Errors
 /// If the kernel refuses to give privileges up.
 pub fn harden_daemon() -> io::Result<()> {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: plain integers, a pointer to a live local, and SIG_IGN, which runs no code.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
@@ -78,10 +66,7 @@ pub fn harden_daemon() -> io::Result<()> {
 /// The soft limit on the stack, in bytes: a quarter of it is all that `execve` takes (execve(2)).
 #[must_use]
 pub fn stack_limit_bytes() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a pointer to a live, properly typed local.
     unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
     limit.rlim_cur
@@ -117,9 +102,7 @@ pub(crate) fn die(why: &str) -> ! {
 /// payload may have been formatted from anything.
 pub fn silence_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let (file, line) = panic
-            .location()
-            .map_or(("?", 0), |at| (at.file(), at.line()));
+        let (file, line) = panic.location().map_or(("?", 0), |at| (at.file(), at.line()));
         let message = format!("pds: internal error at {file}:{line}\n");
         // SAFETY: the pointer and length are those of a live String.
         unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };

@@ -82,12 +82,7 @@ impl Region {
         let whole = map_inaccessible(total).ok_or(RegionError::OutOfMemory)?;
         // SAFETY: the reservation has a page before and after these `len` bytes.
         let base = unsafe { whole.add(page) };
-        let mut region = Self {
-            base,
-            len,
-            page,
-            protection: Protection::Secret,
-        };
+        let mut region = Self { base, len, page, protection: Protection::Secret };
         // On an error `region` is dropped, which gives the reservation back.
         region.protection = region.back_with_memory(weakest)?;
         WEAKEST.fetch_max(region.protection as u8, Ordering::Relaxed);
@@ -170,9 +165,7 @@ fn map_inaccessible(total: usize) -> Option<NonNull<u8>> {
             0,
         )
     };
-    (address != libc::MAP_FAILED)
-        .then(|| NonNull::new(address.cast()))
-        .flatten()
+    (address != libc::MAP_FAILED).then(|| NonNull::new(address.cast())).flatten()
 }
 
 /// Maps over `len` bytes of our own reservation.

@@ -25,6 +25,9 @@ const CONTROL_U: u8 = 0x15;
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
+/// An answer to a visible question has at most this many bytes.
+pub const ANSWER_MAX_BYTES: usize = 4_096;
+
 /// The signal that came while a question was open, or 0.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
 
@@ -57,11 +60,7 @@ pub fn has_terminal() -> bool {
 
 fn open_terminal() -> io::Result<File> {
     let flags = libc::O_CLOEXEC | libc::O_NOCTTY;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(flags)
-        .open("/dev/tty")
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/tty")
 }
 
 /// Shows `prompt` on `/dev/tty` and reads one line into `answer` without
@@ -90,6 +89,21 @@ pub fn ask_hidden(prompt: &str, answer: &mut [u8]) -> Result<usize, PromptError>
                 return Err(PromptError::Cancelled);
             }
         }
+    }
+}
+
+/// Shows `text` on `/dev/tty` and reads one line with echo, for questions whose
+/// answer is no secret. At most [`ANSWER_MAX_BYTES`] are looked at.
+///
+/// # Errors
+/// [`PromptError::NoTerminal`], or [`PromptError::Cancelled`] at an end of file.
+pub fn ask(text: &str) -> Result<String, PromptError> {
+    let mut terminal = open_terminal().map_err(|_| PromptError::NoTerminal)?;
+    terminal.write_all(text.as_bytes())?;
+    let mut answer = vec![0; ANSWER_MAX_BYTES];
+    match terminal.read(&mut answer)? {
+        0 => Err(PromptError::Cancelled),
+        len => Ok(String::from_utf8_lossy(&answer[..len]).trim().to_owned()),
     }
 }
 
@@ -137,9 +151,7 @@ fn read_line(mut terminal: &File, answer: &mut [u8]) -> Result<usize, PromptErro
 
 /// The length of `line` without its last UTF-8 character.
 fn without_last_character(line: &[u8]) -> usize {
-    line.iter()
-        .rposition(|byte| byte & 0xC0 != 0x80)
-        .unwrap_or(0)
+    line.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0)
 }
 
 /// Echo and line editing are off, and signals are noted, for as long as this lives.
@@ -160,11 +172,7 @@ impl EchoOff {
             }
             termios
         };
-        let guard = Self {
-            fd,
-            termios,
-            handlers: catch_signals(),
-        };
+        let guard = Self { fd, termios, handlers: catch_signals() };
         let mut hidden = termios;
         hidden.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON);
         hidden.c_cc[libc::VMIN] = 1;

@@ -50,9 +50,7 @@ impl From<snow::Error> for ChannelError {
 
 fn builder<'k>(local: &'k KeyPair, prologue: &'k [u8]) -> Result<Builder<'k>, ChannelError> {
     let params: NoiseParams = NOISE_NAME.parse()?;
-    let resolver = Resolver {
-        static_public: *local.public(),
-    };
+    let resolver = Resolver { static_public: *local.public() };
     Ok(Builder::with_resolver(params, Box::new(resolver))
         .local_private_key(local.private().expose())?
         .prologue(prologue)?)
@@ -75,9 +73,7 @@ impl Initiator {
         daemon: &PublicStaticKey,
     ) -> Result<(Self, Vec<u8>), ChannelError> {
         let greeting = frame::greeting(PROTOCOL_VERSION);
-        let mut state = builder(local, &greeting)?
-            .remote_public_key(daemon)?
-            .build_initiator()?;
+        let mut state = builder(local, &greeting)?.remote_public_key(daemon)?.build_initiator()?;
         let mut first = greeting.to_vec();
         first.resize(greeting.len() + FIRST_MESSAGE_BYTES, 0);
         let len = state.write_message(&[], &mut first[greeting.len()..])?;
@@ -110,9 +106,7 @@ pub fn respond(
     let mut state = builder(local, &greeting)?.build_responder()?;
     // A payload here could be replayed by anybody, so none is accepted.
     state.read_message(message, &mut [])?;
-    let client = state
-        .get_remote_static()
-        .and_then(|key| key.try_into().ok());
+    let client = state.get_remote_static().and_then(|key| key.try_into().ok());
     let client = client.ok_or(ChannelError::Refused)?;
     let mut answer = vec![0; SECOND_MESSAGE_BYTES];
     let len = state.write_message(&[], &mut answer)?;
@@ -128,9 +122,7 @@ pub struct Channel {
 
 impl Channel {
     fn over(state: HandshakeState) -> Result<Self, ChannelError> {
-        Ok(Self {
-            state: state.into_transport_mode()?,
-        })
+        Ok(Self { state: state.into_transport_mode()? })
     }
 
     /// Seals `message` into frames, appended to `out`.
@@ -163,11 +155,7 @@ impl Channel {
         let start = out.len();
         out.resize(start + sealed, 0);
         let written = self.state.write_message(plaintext, &mut out[start..])?;
-        if written == sealed {
-            Ok(())
-        } else {
-            Err(ChannelError::Refused)
-        }
+        if written == sealed { Ok(()) } else { Err(ChannelError::Refused) }
     }
 
     /// Opens one frame and appends its piece to `message`. True when the message is whole.
@@ -176,16 +164,10 @@ impl Channel {
     /// [`ChannelError::Refused`] for a frame that the peer did not seal next,
     /// [`ChannelError::Malformed`] for a bad flag or a message over [`MESSAGE_MAX_BYTES`].
     pub fn open(&mut self, frame: &[u8], message: &mut SecureBuffer) -> Result<bool, ChannelError> {
-        let len = frame
-            .len()
-            .checked_sub(TAG_BYTES)
-            .ok_or(ChannelError::Refused)?;
+        let len = frame.len().checked_sub(TAG_BYTES).ok_or(ChannelError::Refused)?;
         let mut plaintext = SecureBytes::zeroed(len)?;
         self.state.read_message(frame, plaintext.expose_mut())?;
-        let (&flag, piece) = plaintext
-            .expose()
-            .split_first()
-            .ok_or(ChannelError::Malformed)?;
+        let (&flag, piece) = plaintext.expose().split_first().ok_or(ChannelError::Malformed)?;
         if message.as_slice().len() + piece.len() > MESSAGE_MAX_BYTES {
             return Err(ChannelError::Malformed);
         }
@@ -228,25 +210,14 @@ mod tests {
     #[test]
     fn messages_of_every_length_arrive_whole() {
         let (mut client, mut daemon, ..) = pair();
-        for len in [
-            0,
-            1,
-            PIECE_BYTES - 1,
-            PIECE_BYTES,
-            PIECE_BYTES + 1,
-            3 * PIECE_BYTES,
-            1 << 20,
-        ] {
+        for len in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 1 << 20] {
             let message: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
             let mut sealed = Vec::new();
             client.seal(&message, &mut sealed).unwrap();
             let mut opened = SecureBuffer::new().unwrap();
             let frames = frames(&sealed);
             for (n, frame) in frames.iter().enumerate() {
-                assert_eq!(
-                    daemon.open(frame, &mut opened).unwrap(),
-                    n + 1 == frames.len()
-                );
+                assert_eq!(daemon.open(frame, &mut opened).unwrap(), n + 1 == frames.len());
             }
             assert!(opened.as_slice() == message);
         }
@@ -276,10 +247,7 @@ mod tests {
         assert!(daemon.open(&frame, &mut buffer).is_err(), "replayed");
         let mut foreign = Vec::new();
         other.seal(b"request", &mut foreign).unwrap();
-        assert!(
-            daemon.open(&foreign[2..], &mut buffer).is_err(),
-            "from another session"
-        );
+        assert!(daemon.open(&foreign[2..], &mut buffer).is_err(), "from another session");
     }
 
     #[test]
@@ -310,10 +278,7 @@ mod tests {
         let (initiator, _) = Initiator::begin(&client, daemon.public()).unwrap();
         let (_, unrelated) = Initiator::begin(&client, daemon.public()).unwrap();
         let (_, answer, _) = respond(&daemon, &unrelated).unwrap();
-        assert!(
-            initiator.finish(&answer).is_err(),
-            "an answer to another handshake"
-        );
+        assert!(initiator.finish(&answer).is_err(), "an answer to another handshake");
     }
 
     #[test]

@@ -81,9 +81,7 @@ pub fn parse_version_answer(frame: &[u8]) -> Option<(u8, String)> {
     // then its version byte or its build would also have to make sense.
     let (&version, build) = frame.strip_prefix(&MAGIC)?.split_first()?;
     let build = std::str::from_utf8(build).ok()?;
-    let printable = build
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let printable = build.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     printable.then(|| (version, build.to_owned()))
 }
 
@@ -112,10 +110,7 @@ mod tests {
     #[test]
     fn a_version_answer_is_told_apart_from_a_handshake_message() {
         let answer = version_answer("pds 0.1.0");
-        assert_eq!(
-            parse_version_answer(&answer),
-            Some((PROTOCOL_VERSION, "pds 0.1.0".into()))
-        );
+        assert_eq!(parse_version_answer(&answer), Some((PROTOCOL_VERSION, "pds 0.1.0".into())));
         assert_eq!(parse_version_answer(&[0x42; 48]), None);
         assert_eq!(parse_version_answer(b"pds\x01\x00\x01\x02"), None);
     }

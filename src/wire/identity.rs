@@ -43,10 +43,7 @@ impl KeyPair {
         let Ok(public) = PublicStaticKey::try_from(public) else {
             return Ok(None);
         };
-        Ok(Some(Self {
-            private: SecureBytes::copy_from(private)?,
-            public,
-        }))
+        Ok(Some(Self { private: SecureBytes::copy_from(private)?, public }))
     }
 
     /// The bytes of this pair's key file.

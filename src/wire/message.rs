@@ -349,21 +349,13 @@ impl Problem {
     /// A problem with the request as a whole.
     #[must_use]
     pub fn with_request(reason: Reason) -> Self {
-        Self {
-            entry: None,
-            reason,
-            retry_after_ms: None,
-        }
+        Self { entry: None, reason, retry_after_ms: None }
     }
 
     /// A problem with one entry.
     #[must_use]
     pub fn with_entry(entry: usize, reason: Reason) -> Self {
-        Self {
-            entry: u32::try_from(entry).ok(),
-            reason,
-            retry_after_ms: None,
-        }
+        Self { entry: u32::try_from(entry).ok(), reason, retry_after_ms: None }
     }
 }
 
@@ -536,11 +528,7 @@ pub struct Malformed;
 pub fn decode<'b, M: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<M, Malformed> {
     let mut decoder = Decoder::new(bytes);
     let message = decoder.decode().map_err(|_| Malformed)?;
-    if decoder.position() == bytes.len() {
-        Ok(message)
-    } else {
-        Err(Malformed)
-    }
+    if decoder.position() == bytes.len() { Ok(message) } else { Err(Malformed) }
 }
 
 /// An array with a stated length of at most [`BATCH_MAX_ENTRIES`] and what a

@@ -40,10 +40,7 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        let dh = X25519 {
-            private: None,
-            public: self.static_public,
-        };
+        let dh = X25519 { private: None, public: self.static_public };
         matches!(choice, DHChoice::Curve25519).then(|| Box::new(dh) as Box<dyn Dh>)
     }
 
@@ -122,9 +119,7 @@ impl Dh for X25519 {
         if !shared.was_contributory() {
             return Err(Error::Dh);
         }
-        out.get_mut(..KEY_BYTES)
-            .ok_or(Error::Dh)?
-            .copy_from_slice(shared.as_bytes());
+        out.get_mut(..KEY_BYTES).ok_or(Error::Dh)?.copy_from_slice(shared.as_bytes());
         Ok(())
     }
 }
@@ -162,9 +157,7 @@ impl Cipher for AesGcm {
         let (body, rest) = out.split_at_mut(plaintext.len());
         let sealed = self.cipher().and_then(|cipher| {
             let buffer = InOutBuf::new(plaintext, body).ok()?;
-            cipher
-                .encrypt_inout_detached(&nonce(counter), aad, buffer)
-                .ok()
+            cipher.encrypt_inout_detached(&nonce(counter), aad, buffer).ok()
         });
         let Some(tag) = sealed else {
             out.zeroize();
@@ -182,10 +175,7 @@ impl Cipher for AesGcm {
         ciphertext: &[u8],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let len = ciphertext
-            .len()
-            .checked_sub(TAG_BYTES)
-            .ok_or(Error::Decrypt)?;
+        let len = ciphertext.len().checked_sub(TAG_BYTES).ok_or(Error::Decrypt)?;
         let (body, tag) = ciphertext.split_at(len);
         let tag = tag.try_into().map_err(|_| Error::Decrypt)?;
         let out = out.get_mut(..len).ok_or(Error::Decrypt)?;

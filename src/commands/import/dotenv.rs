@@ -13,7 +13,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{IMPORT_MAX_ENTRIES, Imported, OutOfSecretMemory, SecureBytes};
+use super::{IMPORT_MAX_ENTRIES, Imported};
+use crate::secret::{OutOfSecretMemory, SecureBytes};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const NAME_MAX_BYTES: usize = 128;
@@ -118,23 +119,13 @@ impl<'t> Scan<'t> {
     /// Line and column. Counted only once something is wrong: each time costs the whole text.
     fn position(&self, at: usize) -> (usize, usize) {
         let before = &self.text[..at.min(self.text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |found| found + 1);
-        (
-            before.iter().filter(|&&b| b == b'\n').count() + 1,
-            before.len() - line_start + 1,
-        )
+        let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |found| found + 1);
+        (before.iter().filter(|&&b| b == b'\n').count() + 1, before.len() - line_start + 1)
     }
 
     fn error(&self, at: usize, problem: impl Into<DotenvProblem>) -> DotenvError {
         let (line, column) = self.position(at);
-        DotenvError {
-            line,
-            column,
-            problem: problem.into(),
-        }
+        DotenvError { line, column, problem: problem.into() }
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -143,10 +134,7 @@ impl<'t> Scan<'t> {
 
     fn skip(&mut self, is_skipped: impl Fn(u8) -> bool) {
         let rest = self.rest();
-        self.at += rest
-            .iter()
-            .position(|&b| !is_skipped(b))
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|&b| !is_skipped(b)).unwrap_or(rest.len());
     }
 
     /// To the next line that is neither empty nor a comment.
@@ -193,11 +181,8 @@ impl<'t> Scan<'t> {
         self.skip(is_blank);
         match self.rest().first() {
             Some(&quote @ (b'\'' | b'"')) => {
-                let value = if quote == b'"' {
-                    self.double_quoted()
-                } else {
-                    self.single_quoted()
-                }?;
+                let value =
+                    if quote == b'"' { self.double_quoted() } else { self.single_quoted() }?;
                 self.line_end()?;
                 Ok(value)
             }
@@ -212,23 +197,14 @@ impl<'t> Scan<'t> {
         let line = &self.text[start..self.at];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let starts_comment = |at: usize| {
-            let blank_before = if at == 0 {
-                start > after_equals
-            } else {
-                is_blank(line[at - 1])
-            };
+            let blank_before = if at == 0 { start > after_equals } else { is_blank(line[at - 1]) };
             line[at] == b'#' && blank_before
         };
-        let end = (0..line.len())
-            .find(|&at| starts_comment(at))
-            .unwrap_or(line.len());
+        let end = (0..line.len()).find(|&at| starts_comment(at)).unwrap_or(line.len());
         let value = line[..end].trim_ascii_end();
         if let Some(at) = value.iter().position(|b| *b == b'\r' || *b == 0) {
-            let problem = if value[at] == 0 {
-                DotenvProblem::Nul
-            } else {
-                DotenvProblem::CarriageReturn
-            };
+            let problem =
+                if value[at] == 0 { DotenvProblem::Nul } else { DotenvProblem::CarriageReturn };
             return Err(self.error(start + at, problem));
         }
         SecureBytes::copy_from(value).map_err(|error| self.error(start, error))
@@ -314,10 +290,7 @@ mod tests {
 
     fn values(text: &[u8]) -> Vec<(String, Vec<u8>)> {
         let values = parse(text).unwrap_or_else(|error| panic!("{error}"));
-        values
-            .into_iter()
-            .map(|found| (found.name, found.value.expose().to_vec()))
-            .collect()
+        values.into_iter().map(|found| (found.name, found.value.expose().to_vec())).collect()
     }
 
     fn value(text: &str) -> String {
@@ -374,10 +347,7 @@ mod tests {
     #[test]
     fn each_problem_has_its_place() {
         use DotenvProblem::*;
-        let duplicate = Duplicate {
-            name: "A".to_owned(),
-            first: 2,
-        };
+        let duplicate = Duplicate { name: "A".to_owned(), first: 2 };
         for (text, line, column, problem) in [
             ("A=1\nB", 2, 2, NoEquals),
             ("export A", 1, 9, NoEquals),
@@ -408,15 +378,10 @@ mod tests {
 
     #[test]
     fn the_number_of_values_has_an_edge() {
-        let mut text: String = (0..IMPORT_MAX_ENTRIES)
-            .map(|n| format!("A{n}=\n"))
-            .collect();
+        let mut text: String = (0..IMPORT_MAX_ENTRIES).map(|n| format!("A{n}=\n")).collect();
         assert!(parse(text.as_bytes()).is_ok());
         text.push_str("B=");
-        assert_eq!(
-            parse(text.as_bytes()).unwrap_err().problem,
-            DotenvProblem::TooMany
-        );
+        assert_eq!(parse(text.as_bytes()).unwrap_err().problem, DotenvProblem::TooMany);
     }
 
     proptest! {

@@ -8,8 +8,9 @@ use std::{collections::BTreeSet, fmt, io::Write};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroize;
 
-use super::{IMPORT_MAX_ENTRIES, Imported, OutOfSecretMemory, SecureBytes};
+use super::{IMPORT_MAX_ENTRIES, Imported};
 use crate::secret::{InvalidKey, validate_secret_key};
+use crate::secret::{OutOfSecretMemory, SecureBytes};
 
 /// A longer name is cut off in messages.
 const NAME_SHOWN_MAX_CHARS: usize = 128;
@@ -96,30 +97,16 @@ impl JsonProblem {
 /// # Errors
 /// The first problem. Nothing is returned unless all of the file was understood.
 pub fn parse(text: &[u8]) -> Result<Vec<Imported>, JsonError> {
-    let mut walk = Walk {
-        path: String::new(),
-        values: Vec::new(),
-        seen: BTreeSet::new(),
-        problem: None,
-    };
+    let mut walk =
+        Walk { path: String::new(), values: Vec::new(), seen: BTreeSet::new(), problem: None };
     let mut json = serde_json::Deserializer::from_slice(text);
-    let parsed = Place(&mut walk)
-        .deserialize(&mut json)
-        .and_then(|()| json.end());
+    let parsed = Place(&mut walk).deserialize(&mut json).and_then(|()| json.end());
     match parsed {
         Ok(()) => Ok(walk.values),
         Err(error) => {
-            let syntax = if error.is_eof() {
-                JsonProblem::Truncated
-            } else {
-                JsonProblem::Syntax
-            };
+            let syntax = if error.is_eof() { JsonProblem::Truncated } else { JsonProblem::Syntax };
             let problem = walk.problem.take().unwrap_or(syntax);
-            Err(JsonError {
-                line: error.line(),
-                column: error.column(),
-                problem,
-            })
+            Err(JsonError { line: error.line(), column: error.column(), problem })
         }
     }
 }
@@ -181,10 +168,7 @@ impl Walk {
 
     /// The path as a message may have it: a file's names can be anything.
     fn shown(&self) -> String {
-        self.path
-            .escape_debug()
-            .take(NAME_SHOWN_MAX_CHARS)
-            .collect()
+        self.path.escape_debug().take(NAME_SHOWN_MAX_CHARS).collect()
     }
 }
 
@@ -262,29 +246,18 @@ mod tests {
     fn values(text: &str) -> Vec<(String, String)> {
         let values = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
         let text = |value: SecureBytes| String::from_utf8(value.expose().to_vec()).unwrap();
-        values
-            .into_iter()
-            .map(|found| (found.name, text(found.value)))
-            .collect()
+        values.into_iter().map(|found| (found.name, text(found.value))).collect()
     }
 
     #[test]
     fn strings_whole_numbers_and_booleans_are_values_and_nesting_makes_names() {
         let text =
             r#"{"B": "x\n\u00e9", "db": {"main": {"port": 5432}, "x": -1}, "on": true, "e": ""}"#;
-        let expected = [
-            ("B", "x\né"),
-            ("db/main/port", "5432"),
-            ("db/x", "-1"),
-            ("on", "true"),
-            ("e", ""),
-        ];
+        let expected =
+            [("B", "x\né"), ("db/main/port", "5432"), ("db/x", "-1"), ("on", "true"), ("e", "")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(values(text), expected);
-        assert_eq!(
-            values(r#"{"a": 18446744073709551615, "b": -9223372036854775808}"#).len(),
-            2
-        );
+        assert_eq!(values(r#"{"a": 18446744073709551615, "b": -9223372036854775808}"#).len(), 2);
         assert!(values("{}").is_empty());
     }
 
@@ -306,39 +279,15 @@ mod tests {
             ("{\"a\": 1e3}", Number { name: name() }),
             ("{\"a\": 18446744073709551616}", Number { name: name() }),
             ("{\"a\": 1, \"a\": 2}", Duplicate { name: name() }),
-            (
-                "{\"a/b\": 1, \"a\": {\"b\": 2}}",
-                Duplicate {
-                    name: "a/b".to_owned(),
-                },
-            ),
-            (
-                "{\"a b\": 1}",
-                Name {
-                    name: "a b".to_owned(),
-                    reason: InvalidKey::Character,
-                },
-            ),
-            (
-                "{\"\": 1}",
-                Name {
-                    name: String::new(),
-                    reason: InvalidKey::EmptySegment,
-                },
-            ),
+            ("{\"a/b\": 1, \"a\": {\"b\": 2}}", Duplicate { name: "a/b".to_owned() }),
+            ("{\"a b\": 1}", Name { name: "a b".to_owned(), reason: InvalidKey::Character }),
+            ("{\"\": 1}", Name { name: String::new(), reason: InvalidKey::EmptySegment }),
             (
                 "{\"a\": {\"..\": 1}}",
-                Name {
-                    name: "a/..".to_owned(),
-                    reason: InvalidKey::DotSegment,
-                },
+                Name { name: "a/..".to_owned(), reason: InvalidKey::DotSegment },
             ),
         ] {
-            assert_eq!(
-                parse(text.as_bytes()).unwrap_err().problem,
-                problem,
-                "{text}"
-            );
+            assert_eq!(parse(text.as_bytes()).unwrap_err().problem, problem, "{text}");
         }
         let deep = "{\"a\":".repeat(100_000);
         assert_eq!(parse(deep.as_bytes()).unwrap_err().problem, Syntax);

@@ -7,7 +7,18 @@
 pub mod dotenv;
 pub mod json;
 
-use crate::secret::{InvalidKey, OutOfSecretMemory, SecureBytes, validate_secret_key};
+use std::{collections::BTreeSet, path::Path};
+
+use super::{CommandError, passwords_of, print, profile_of, read_value};
+use crate::{
+    cli,
+    client::{AskError, Asker, ClientError, Wanted},
+    error::Error,
+    home::Home,
+    say::{escaped, note},
+    secret::{InvalidKey, SecureBuffer, SecureBytes, TrustProfileName, validate_secret_key},
+    wire::message::{self, ImportEntry, Plaintext, Request, Response},
+};
 
 pub use dotenv::{DotenvError, DotenvProblem};
 pub use json::{JsonError, JsonProblem};
@@ -22,6 +33,108 @@ pub struct Imported {
     pub name: String,
     /// Exactly what the file says.
     pub value: SecureBytes,
+}
+
+/// A file to import has at most this many bytes.
+const IMPORT_MAX_BYTES: usize = 4 << 20;
+
+/// Stores what a file holds, all or nothing.
+///
+/// # Errors
+/// [`Error`]: a mistake in the file, keys that exist, or the daemon's refusal.
+pub(super) fn import(options: &cli::Import, home: &Home) -> Result<(), Error> {
+    let profile = profile_of(&options.profile)?;
+    let passwords = passwords_of(&options.password)?;
+    let found = parse(options)?;
+    let keys = keys(&found, options.prefix.as_deref())?;
+    let mut asker = Asker::new(home, &passwords);
+    let there = existing(&mut asker, &profile)?;
+    let replaced: Vec<String> = keys.iter().filter(|key| there.contains(*key)).cloned().collect();
+    if options.dry_run {
+        let line = |key: &String| match there.contains(key) {
+            true => format!("{} (replaces what is there)\n", escaped(key)),
+            false => format!("{}\n", escaped(key)),
+        };
+        return Ok(print(keys.iter().map(line).collect::<String>().as_bytes())?);
+    }
+    if !replaced.is_empty() && !options.overwrite {
+        return Err(CommandError::WouldOverwrite(replaced).into());
+    }
+    store(&mut asker, &profile, &keys, &found, options.overwrite)?;
+    note(format_args!("stored {} in profile `{profile}`", count(keys.len())));
+    if !replaced.is_empty() {
+        note(format_args!("of these, {} replaced what was there", count(replaced.len())));
+    }
+    Ok(())
+}
+
+fn count(secrets: usize) -> String {
+    if secrets == 1 { "1 secret".to_owned() } else { format!("{secrets} secrets") }
+}
+
+fn parse(options: &cli::Import) -> Result<Vec<Imported>, CommandError> {
+    let path = Some(options.file.as_path()).filter(|path| *path != Path::new("-"));
+    let format = match &options.format {
+        Some(format) => format.as_str(),
+        None => format_of(&options.file)?,
+    };
+    let text = read_value(path, IMPORT_MAX_BYTES)?;
+    if format == "json" {
+        json::parse(text.as_slice()).map_err(CommandError::Json)
+    } else {
+        dotenv::parse(text.as_slice()).map_err(CommandError::Dotenv)
+    }
+}
+
+/// What a file's name says that it is.
+fn format_of(path: &Path) -> Result<&'static str, CommandError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.ends_with(".json") {
+        Ok("json")
+    } else if name.starts_with(".env") || name.ends_with(".env") {
+        Ok("env")
+    } else {
+        Err(CommandError::UnknownFormat(escaped(&path.to_string_lossy()).to_string()))
+    }
+}
+
+fn keys(found: &[Imported], prefix: Option<&str>) -> Result<Vec<String>, CommandError> {
+    let (mut keys, mut problems) = (Vec::new(), Vec::new());
+    for imported in found {
+        match key_for(&imported.name, prefix) {
+            Ok(key) => keys.push(key),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(keys) } else { Err(CommandError::NotKeys(problems)) }
+}
+
+fn existing(asker: &mut Asker<'_>, profile: &TrustProfileName) -> Result<BTreeSet<String>, Error> {
+    let about = [Wanted { profiles: vec![profile], key: "" }];
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    match asker.ask(&Request::List(profile), &about, &mut buffer)? {
+        Response::Keys(rows) => Ok(rows.iter().map(|row| row.key.to_owned()).collect()),
+        _ => Err(AskError::from(ClientError::Malformed).into()),
+    }
+}
+
+fn store(
+    asker: &mut Asker<'_>,
+    profile: &TrustProfileName,
+    keys: &[String],
+    found: &[Imported],
+    overwrite: bool,
+) -> Result<(), Error> {
+    let entry = |(key, imported)| -> ImportEntry<'_> {
+        let (key, imported): (&String, &Imported) = (key, imported);
+        ImportEntry { key, value: Plaintext(imported.value.expose()) }
+    };
+    let request = Request::Import(message::Import {
+        profile,
+        entries: keys.iter().zip(found).map(entry).collect(),
+        overwrite,
+    });
+    super::change(asker, &request, profile, "")
 }
 
 /// A name that no key can be made of.
@@ -65,25 +178,15 @@ mod tests {
     #[test]
     fn a_key_is_the_name_behind_the_prefix() {
         assert_eq!(key_for("STRIPE_KEY", None).unwrap(), "STRIPE_KEY");
-        assert_eq!(
-            key_for("STRIPE_KEY", Some("app")).unwrap(),
-            "app/STRIPE_KEY"
-        );
-        assert_eq!(
-            key_for("STRIPE_KEY", Some("app/eu/")).unwrap(),
-            "app/eu/STRIPE_KEY"
-        );
+        assert_eq!(key_for("STRIPE_KEY", Some("app")).unwrap(), "app/STRIPE_KEY");
+        assert_eq!(key_for("STRIPE_KEY", Some("app/eu/")).unwrap(), "app/eu/STRIPE_KEY");
     }
 
     #[test]
     fn a_prefix_that_makes_no_key_is_refused() {
         for prefix in ["", "/", "a//", "..", "a b"] {
             let refused = key_for("A", Some(prefix)).unwrap_err();
-            assert_eq!(
-                Err(refused.reason),
-                validate_secret_key(&refused.key),
-                "{prefix}"
-            );
+            assert_eq!(Err(refused.reason), validate_secret_key(&refused.key), "{prefix}");
         }
     }
 }

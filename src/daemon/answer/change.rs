@@ -42,11 +42,7 @@ impl Ask<'_> {
         let by = self.identity.name().to_owned();
         let (create_only, expires_at) = (asked.create_only, asked.expires_at);
         let work = move |store: &SqlCipherStore| {
-            let put = Put {
-                set_by: Some(&by),
-                expires_at,
-                ..Put::new(&key, &value)
-            };
+            let put = Put { set_by: Some(&by), expires_at, ..Put::new(&key, &value) };
             if create_only {
                 store.import(&[put], false).map(drop)
             } else {
@@ -59,38 +55,24 @@ impl Ask<'_> {
     pub(super) async fn delete(&self, at: KeyInProfile<'_>) -> Result<(), Refusal> {
         let key = at.key.to_owned();
         let work = move |store: &SqlCipherStore| store.remove(&key);
-        self.change(&[wish(Operation::Delete, at)], "delete", at.profile, work)
-            .await
+        self.change(&[wish(Operation::Delete, at)], "delete", at.profile, work).await
     }
 
     pub(super) async fn rename(&self, asked: &Rename<'_>) -> Result<(), Refusal> {
-        let to = KeyInProfile {
-            profile: asked.from.profile,
-            key: asked.to,
-        };
-        let wishes = [
-            wish(Operation::Delete, asked.from),
-            wish(Operation::Set, to),
-        ];
+        let to = KeyInProfile { profile: asked.from.profile, key: asked.to };
+        let wishes = [wish(Operation::Delete, asked.from), wish(Operation::Set, to)];
         let (from, to) = (asked.from.key.to_owned(), asked.to.to_owned());
         let work = move |store: &SqlCipherStore| store.rename(&from, &to);
-        self.change(&wishes, "rename", asked.from.profile, work)
-            .await
+        self.change(&wishes, "rename", asked.from.profile, work).await
     }
 
     pub(super) async fn import(&self, asked: &Import<'_>) -> Result<(), Refusal> {
         if asked.entries.is_empty() {
             return Ok(());
         }
-        let at = |key| KeyInProfile {
-            profile: asked.profile,
-            key,
-        };
-        let wishes: Vec<_> = asked
-            .entries
-            .iter()
-            .map(|entry| wish(Operation::Set, at(entry.key)))
-            .collect();
+        let at = |key| KeyInProfile { profile: asked.profile, key };
+        let wishes: Vec<_> =
+            asked.entries.iter().map(|entry| wish(Operation::Set, at(entry.key))).collect();
         let entries = asked
             .entries
             .iter()
@@ -98,14 +80,8 @@ impl Ask<'_> {
             .collect::<Result<Vec<_>, Refusal>>()?;
         let (by, overwrite) = (self.identity.name().to_owned(), asked.overwrite);
         let work = move |store: &SqlCipherStore| {
-            let put = |(key, value)| Put {
-                set_by: Some(&by),
-                ..Put::new(key, value)
-            };
-            let puts: Vec<_> = entries
-                .iter()
-                .map(|(key, value)| put((key, value)))
-                .collect();
+            let put = |(key, value)| Put { set_by: Some(&by), ..Put::new(key, value) };
+            let puts: Vec<_> = entries.iter().map(|(key, value)| put((key, value))).collect();
             store.import(&puts, overwrite).map(drop)
         };
         self.change(&wishes, "import", asked.profile, work).await
@@ -123,10 +99,8 @@ impl Ask<'_> {
 
     pub(super) async fn disapprove(&self, asked: &ManifestInProfile<'_>) -> Result<(), Refusal> {
         let path = asked.path.to_owned();
-        self.change_approvals(asked.profile, "disallow", move |store| {
-            store.approvals_delete(&path)
-        })
-        .await
+        self.change_approvals(asked.profile, "disallow", move |store| store.approvals_delete(&path))
+            .await
     }
 
     /// Approvals are the person's to give: only the launcher may, whatever the rules say.

@@ -48,19 +48,12 @@ impl Ask<'_> {
 
     pub(super) fn stop(&self) -> Result<Reply, OutOfSecretMemory> {
         match self.lock(None) {
-            Ok(()) => Ok(Reply {
-                stop: true,
-                ..Reply::new(&Response::Done)?
-            }),
+            Ok(()) => Ok(Reply { stop: true, ..Reply::new(&Response::Done)? }),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }
 }
 
 fn lock_wish(profile: Option<&str>) -> Wish<'_> {
-    Wish {
-        operation: Operation::Lock,
-        profiles: profile.into_iter().collect(),
-        key: None,
-    }
+    Wish { operation: Operation::Lock, profiles: profile.into_iter().collect(), key: None }
 }

@@ -35,11 +35,7 @@ pub(super) struct Reply {
 
 impl Reply {
     fn new(response: &Response<'_>) -> Result<Self, OutOfSecretMemory> {
-        Ok(Self {
-            encoded: message::encode(response)?,
-            releases: Vec::new(),
-            stop: false,
-        })
+        Ok(Self { encoded: message::encode(response)?, releases: Vec::new(), stop: false })
     }
 }
 
@@ -125,14 +121,10 @@ impl Ask<'_> {
         problems: &[Problem],
     ) -> Result<(), Refusal> {
         let requester = self.identity.name();
-        let profiles: BTreeSet<&str> = wishes
-            .iter()
-            .flat_map(|wish| wish.profiles.iter().copied())
-            .collect();
-        let reasons: BTreeSet<&'static str> = problems
-            .iter()
-            .map(|problem| problem.reason.word())
-            .collect();
+        let profiles: BTreeSet<&str> =
+            wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
+        let reasons: BTreeSet<&'static str> =
+            problems.iter().map(|problem| problem.reason.word()).collect();
         let event = SecretOperationAudit {
             time: stamp(),
             requester,
@@ -178,19 +170,11 @@ impl Ask<'_> {
 }
 
 fn wish<'r>(operation: Operation, at: KeyInProfile<'r>) -> Wish<'r> {
-    Wish {
-        operation,
-        profiles: vec![at.profile],
-        key: Some(at.key),
-    }
+    Wish { operation, profiles: vec![at.profile], key: Some(at.key) }
 }
 
 fn whole_profile(operation: Operation, profile: &str) -> Wish<'_> {
-    Wish {
-        operation,
-        profiles: vec![profile],
-        key: None,
-    }
+    Wish { operation, profiles: vec![profile], key: None }
 }
 
 async fn off_the_loop<T: Send + 'static>(

@@ -21,10 +21,7 @@ use crate::{
 
 impl Ask<'_> {
     pub(super) async fn resolve(&self, batch: &Batch<'_>) -> Result<Reply, OutOfSecretMemory> {
-        let claimed = Claimed {
-            project: batch.project,
-            command: batch.command,
-        };
+        let claimed = Claimed { project: batch.project, command: batch.command };
         let word = if batch.check_only { "check" } else { "run" };
         if batch.entries.len() > BATCH_MAX_ENTRIES {
             return refused(Reason::Malformed);
@@ -57,10 +54,7 @@ impl Ask<'_> {
         if !self.daemon.settings.current().approval_needed {
             return None;
         }
-        let profiles = wishes
-            .iter()
-            .flat_map(|wish| wish.profiles.iter().copied())
-            .collect();
+        let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
         self.daemon.vaults.uncovered(claim, &profiles)
     }
 
@@ -79,9 +73,7 @@ impl Ask<'_> {
 
     pub(super) async fn list(&self, profile: &str) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [whole_profile(Operation::List, profile)];
-        let outcome = self
-            .read(&wishes, "list", profile, SqlCipherStore::list)
-            .await;
+        let outcome = self.read(&wishes, "list", profile, SqlCipherStore::list).await;
         let settings = self.daemon.settings.current();
         let may_see = |key: &str| {
             let name = self.identity.name();
@@ -108,22 +100,13 @@ impl Ask<'_> {
 
     pub(super) async fn approvals(&self, profile: &str) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [whole_profile(Operation::List, profile)];
-        let outcome = self
-            .read(
-                &wishes,
-                "approvals",
-                profile,
-                SqlCipherStore::approvals_list,
-            )
-            .await;
+        let outcome =
+            self.read(&wishes, "approvals", profile, SqlCipherStore::approvals_list).await;
         match &outcome {
             Ok(all) => {
                 let row = |approval| -> ApprovalRow<'_> {
                     let approval: &crate::store::Approval = approval;
-                    ApprovalRow {
-                        path: &approval.path,
-                        approved_at: approval.approved_at,
-                    }
+                    ApprovalRow { path: &approval.path, approved_at: approval.approved_at }
                 };
                 Reply::new(&Response::Approvals(all.iter().map(row).collect()))
             }
@@ -148,11 +131,7 @@ impl Ask<'_> {
     }
 
     pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
-        let wishes = [Wish {
-            operation: Operation::Status,
-            profiles: Vec::new(),
-            key: None,
-        }];
+        let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
         if let Err(problems) = self.admit("status", &wishes, Claimed::default()) {
             return Reply::new(&Response::Refused(problems));
         }
@@ -186,13 +165,8 @@ fn release(
     values: &[Option<SecureBytes>],
     releases: Vec<Release>,
 ) -> Result<Reply, OutOfSecretMemory> {
-    let values = values
-        .iter()
-        .map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
-    Ok(Reply {
-        releases,
-        ..Reply::new(&Response::Values(values.collect()))?
-    })
+    let values = values.iter().map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
+    Ok(Reply { releases, ..Reply::new(&Response::Values(values.collect()))? })
 }
 
 /// What a batch wants. One without entries still needs the profiles whose
@@ -201,11 +175,7 @@ fn wishes_of<'r>(batch: &Batch<'r>) -> Vec<Wish<'r>> {
     if batch.entries.is_empty() {
         let profiles = batch.manifest.as_ref().map(|claim| claim.profiles.clone());
         let profiles = profiles.unwrap_or_default();
-        return vec![Wish {
-            operation: Operation::Get,
-            profiles,
-            key: None,
-        }];
+        return vec![Wish { operation: Operation::Get, profiles, key: None }];
     }
     let one = |entry: &message::Entry<'r>| Wish {
         operation: Operation::Get,

@@ -59,9 +59,7 @@ pub fn permits(
         Operation::Status => return true,
     };
     match key {
-        Some(key) => globs
-            .iter()
-            .any(|glob| matches(glob.as_bytes(), key.as_bytes())),
+        Some(key) => globs.iter().any(|glob| matches(glob.as_bytes(), key.as_bytes())),
         None => !globs.is_empty(),
     }
 }
@@ -117,16 +115,10 @@ mod tests {
             ("", &[""], &["a"]),
         ] {
             for text in yes {
-                assert!(
-                    matches(glob.as_bytes(), text.as_bytes()),
-                    "{glob} should match {text}"
-                );
+                assert!(matches(glob.as_bytes(), text.as_bytes()), "{glob} should match {text}");
             }
             for text in no {
-                assert!(
-                    !matches(glob.as_bytes(), text.as_bytes()),
-                    "{glob} matches {text}"
-                );
+                assert!(!matches(glob.as_bytes(), text.as_bytes()), "{glob} matches {text}");
             }
         }
     }

@@ -12,9 +12,7 @@ pub(super) struct Valid(());
 
 pub(super) fn ask(wishes: &[Wish<'_>]) -> Result<Valid, Vec<Problem>> {
     each(wishes, Valid(()), |wish| {
-        let invalid = wish
-            .key
-            .is_some_and(|key| validate_secret_key(key).is_err());
+        let invalid = wish.key.is_some_and(|key| validate_secret_key(key).is_err());
         invalid.then_some(Reason::InvalidKey)
     })
 }

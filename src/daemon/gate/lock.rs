@@ -7,9 +7,5 @@ use crate::wire::message::{Problem, Reason};
 pub(super) struct Unlocked(());
 
 pub(super) fn ask(any_unlocked: bool) -> Result<Unlocked, Vec<Problem>> {
-    if any_unlocked {
-        Ok(Unlocked(()))
-    } else {
-        Err(vec![Problem::with_request(Reason::Locked)])
-    }
+    if any_unlocked { Ok(Unlocked(())) } else { Err(vec![Problem::with_request(Reason::Locked)]) }
 }

@@ -176,11 +176,7 @@ fn each<T>(
         .enumerate()
         .filter_map(|(n, wish)| refusal(wish).map(|reason| Problem::with_entry(n, reason)))
         .collect();
-    if problems.is_empty() {
-        Ok(evidence)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(evidence) } else { Err(problems) }
 }
 
 #[cfg(test)]

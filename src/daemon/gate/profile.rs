@@ -20,10 +20,7 @@ pub(super) struct Active(());
 
 pub(super) fn ask(wishes: &[Wish<'_>], activity: &dyn ActivityOf) -> Result<Active, Vec<Problem>> {
     each(wishes, Active(()), |wish| {
-        let activities = wish
-            .profiles
-            .iter()
-            .map(|profile| activity.activity(profile));
+        let activities = wish.profiles.iter().map(|profile| activity.activity(profile));
         // A wish for no profile at all is as unknown as one can be.
         let worst = activities.max_by_key(|activity| match activity {
             Activity::Active => 0,

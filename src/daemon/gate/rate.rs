@@ -14,14 +14,8 @@ use crate::{
 };
 
 /// A build that runs `pds run` from sixteen jobs at once must not be refused.
-const LAUNCHER_RATE: Rate = Rate {
-    burst: 2_000,
-    per_second: 1_000,
-};
-const CLIENT_RATE: Rate = Rate {
-    burst: 50,
-    per_second: 10,
-};
+const LAUNCHER_RATE: Rate = Rate { burst: 2_000, per_second: 1_000 };
+const CLIENT_RATE: Rate = Rate { burst: 50, per_second: 10 };
 /// Names remembered at once. Only registered names get here, so that more
 /// would take as many enrolments; the least recently used goes.
 const BUCKETS_MAX: usize = 1_024;
@@ -38,11 +32,7 @@ impl RateLimits {
     }
 
     fn of(&self, requester: &str) -> Rate {
-        let default = if requester == LAUNCHER {
-            LAUNCHER_RATE
-        } else {
-            CLIENT_RATE
-        };
+        let default = if requester == LAUNCHER { LAUNCHER_RATE } else { CLIENT_RATE };
         self.0.get(requester).copied().unwrap_or(default)
     }
 }
@@ -69,17 +59,11 @@ pub(super) fn ask(
     buckets: &mut Buckets,
     now: Duration,
 ) -> Result<Within, Vec<Problem>> {
-    buckets
-        .take(requester, limits.of(requester), now)
-        .map(|()| Within(()))
-        .map_err(|wait| {
-            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            let problem = Problem::with_request(Reason::RateLimited);
-            vec![Problem {
-                retry_after_ms: Some(retry_after_ms),
-                ..problem
-            }]
-        })
+    buckets.take(requester, limits.of(requester), now).map(|()| Within(())).map_err(|wait| {
+        let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let problem = Problem::with_request(Reason::RateLimited);
+        vec![Problem { retry_after_ms: Some(retry_after_ms), ..problem }]
+    })
 }
 
 impl Buckets {
@@ -87,10 +71,7 @@ impl Buckets {
     fn take(&mut self, requester: &str, rate: Rate, now: Duration) -> Result<(), Duration> {
         if !self.0.contains_key(requester) {
             self.make_room();
-            let full = Bucket {
-                tokens: f64::from(rate.burst),
-                at: now,
-            };
+            let full = Bucket { tokens: f64::from(rate.burst), at: now };
             self.0.insert(requester.to_owned(), full);
         }
         let Some(bucket) = self.0.get_mut(requester) else {
@@ -98,10 +79,7 @@ impl Buckets {
         };
         let elapsed = now.saturating_sub(bucket.at).as_secs_f64();
         let refilled = bucket.tokens + elapsed * f64::from(rate.per_second);
-        *bucket = Bucket {
-            tokens: refilled.min(f64::from(rate.burst)),
-            at: now,
-        };
+        *bucket = Bucket { tokens: refilled.min(f64::from(rate.burst)), at: now };
         if bucket.tokens >= 1.0 {
             bucket.tokens -= 1.0;
             return Ok(());
@@ -126,10 +104,7 @@ impl Buckets {
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate {
-        burst: 3,
-        per_second: 10,
-    };
+    const RATE: Rate = Rate { burst: 3, per_second: 10 };
 
     #[test]
     fn a_burst_passes_and_then_a_wait_is_named_that_is_enough() {
@@ -167,10 +142,7 @@ mod tests {
     #[test]
     fn a_rate_of_nothing_refuses_without_dividing_by_it() {
         let mut buckets = Buckets::default();
-        let nothing = Rate {
-            burst: 0,
-            per_second: 0,
-        };
+        let nothing = Rate { burst: 0, per_second: 0 };
         assert!(buckets.take("ci", nothing, Duration::ZERO).is_err());
     }
 

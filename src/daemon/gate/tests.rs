@@ -17,11 +17,7 @@ impl ActivityOf for Profiles {
 }
 
 fn wish<'r>(operation: Operation, profile: &'r str, key: Option<&'r str>) -> Wish<'r> {
-    Wish {
-        operation,
-        profiles: vec![profile],
-        key,
-    }
+    Wish { operation, profiles: vec![profile], key }
 }
 
 fn access(rules: &str) -> Access {
@@ -70,10 +66,7 @@ fn with_every_gate_open_the_grant_names_the_registered_requester() {
 
 #[test]
 fn gate_1_refuses_while_nothing_is_unlocked() {
-    let mut case = Case {
-        any_unlocked: false,
-        ..Case::launcher()
-    };
+    let mut case = Case { any_unlocked: false, ..Case::launcher() };
     let wishes = [wish(Operation::Get, "work", Some("k"))];
     assert_eq!(case.decide(&wishes), Err(vec![Reason::Locked]));
 }
@@ -91,50 +84,25 @@ fn gate_2_tells_a_locked_profile_from_an_unknown_one() {
 
 #[test]
 fn gate_2_refuses_an_entry_of_which_one_profile_is_locked_or_none_is_named() {
-    let both = Wish {
-        operation: Operation::Get,
-        profiles: vec!["work", "asleep"],
-        key: Some("k"),
-    };
-    assert_eq!(
-        Case::launcher().decide(&[both]),
-        Err(vec![Reason::ProfileInactive])
-    );
-    let none = Wish {
-        operation: Operation::Get,
-        profiles: vec![],
-        key: Some("k"),
-    };
-    assert_eq!(
-        Case::launcher().decide(&[none]),
-        Err(vec![Reason::ProfileUnknown])
-    );
+    let both = Wish { operation: Operation::Get, profiles: vec!["work", "asleep"], key: Some("k") };
+    assert_eq!(Case::launcher().decide(&[both]), Err(vec![Reason::ProfileInactive]));
+    let none = Wish { operation: Operation::Get, profiles: vec![], key: Some("k") };
+    assert_eq!(Case::launcher().decide(&[none]), Err(vec![Reason::ProfileUnknown]));
 }
 
 #[test]
 fn gate_3_refuses_a_stranger_and_whoever_was_revoked() {
     let wishes = [wish(Operation::Get, "work", Some("k"))];
-    let mut stranger = Case {
-        peer: Peer::Unknown,
-        ..Case::launcher()
-    };
+    let mut stranger = Case { peer: Peer::Unknown, ..Case::launcher() };
     assert_eq!(stranger.decide(&wishes), Err(vec![Reason::IdentityUnknown]));
-    let mut revoked = Case {
-        peer: Peer::Revoked,
-        ..Case::launcher()
-    };
+    let mut revoked = Case { peer: Peer::Revoked, ..Case::launcher() };
     assert_eq!(revoked.decide(&wishes), Err(vec![Reason::IdentityRevoked]));
 }
 
 #[test]
 fn gate_4_refuses_an_empty_bucket_and_says_when_to_try_again() {
-    let limits = Config::parse("[rate.launcher]\nburst = 1\nper_second = 1")
-        .unwrap()
-        .rate;
-    let mut case = Case {
-        limits: RateLimits::new(limits),
-        ..Case::launcher()
-    };
+    let limits = Config::parse("[rate.launcher]\nburst = 1\nper_second = 1").unwrap().rate;
+    let mut case = Case { limits: RateLimits::new(limits), ..Case::launcher() };
     let wishes = [wish(Operation::Get, "work", Some("k"))];
     assert!(case.decide(&wishes).is_ok());
     assert_eq!(case.decide(&wishes), Err(vec![Reason::RateLimited]));
@@ -144,31 +112,18 @@ fn gate_4_refuses_an_empty_bucket_and_says_when_to_try_again() {
 fn gate_5_refuses_what_no_rule_grants() {
     let rules = access("[acl.work.ci]\nget = [\"db/*\"]");
     let peer = Peer::Registered("ci".into());
-    let mut case = Case {
-        access: rules,
-        peer,
-        ..Case::launcher()
-    };
-    assert!(
-        case.decide(&[wish(Operation::Get, "work", Some("db/a"))])
-            .is_ok()
-    );
+    let mut case = Case { access: rules, peer, ..Case::launcher() };
+    assert!(case.decide(&[wish(Operation::Get, "work", Some("db/a"))]).is_ok());
     let beyond = [wish(Operation::Get, "work", Some("web/a"))];
     assert_eq!(case.decide(&beyond), Err(vec![Reason::AccessDenied]));
     let other_operation = [wish(Operation::Set, "work", Some("db/a"))];
-    assert_eq!(
-        case.decide(&other_operation),
-        Err(vec![Reason::AccessDenied])
-    );
+    assert_eq!(case.decide(&other_operation), Err(vec![Reason::AccessDenied]));
 }
 
 #[test]
 fn gate_5_5_refuses_a_name_that_no_key_has() {
     let wishes = [wish(Operation::Get, "work", Some("../etc"))];
-    assert_eq!(
-        Case::launcher().decide(&wishes),
-        Err(vec![Reason::InvalidKey])
-    );
+    assert_eq!(Case::launcher().decide(&wishes), Err(vec![Reason::InvalidKey]));
 }
 
 #[test]
@@ -184,18 +139,10 @@ fn a_batch_reports_every_entry_that_a_gate_refuses() {
 
 #[test]
 fn a_batch_spends_one_token_however_many_keys_it_has() {
-    let limits = Config::parse("[rate.launcher]\nburst = 2\nper_second = 1")
-        .unwrap()
-        .rate;
-    let mut case = Case {
-        limits: RateLimits::new(limits),
-        ..Case::launcher()
-    };
+    let limits = Config::parse("[rate.launcher]\nburst = 2\nper_second = 1").unwrap().rate;
+    let mut case = Case { limits: RateLimits::new(limits), ..Case::launcher() };
     let keys: Vec<String> = (0..1000).map(|n| format!("key/{n}")).collect();
-    let wishes: Vec<_> = keys
-        .iter()
-        .map(|key| wish(Operation::Get, "work", Some(key)))
-        .collect();
+    let wishes: Vec<_> = keys.iter().map(|key| wish(Operation::Get, "work", Some(key))).collect();
     assert!(case.decide(&wishes).is_ok());
     assert!(case.decide(&wishes).is_ok());
     assert_eq!(case.decide(&wishes), Err(vec![Reason::RateLimited]));
@@ -205,9 +152,7 @@ fn a_batch_spends_one_token_however_many_keys_it_has() {
 fn an_earlier_gate_hides_what_a_later_one_would_say() {
     // Everything is wrong with this request; the gates show in their order.
     let bad = [wish(Operation::Get, "asleep", Some(".."))];
-    let none = Config::parse("[rate.ci]\nburst = 0\nper_second = 0")
-        .unwrap()
-        .rate;
+    let none = Config::parse("[rate.ci]\nburst = 0\nper_second = 0").unwrap().rate;
     let mut case = Case {
         any_unlocked: false,
         peer: Peer::Unknown,
@@ -230,26 +175,12 @@ fn an_earlier_gate_hides_what_a_later_one_would_say() {
 
 #[test]
 fn locking_and_asking_for_the_state_pass_while_everything_is_locked() {
-    let mut case = Case {
-        any_unlocked: false,
-        ..Case::launcher()
-    };
-    let everything = Wish {
-        operation: Operation::Lock,
-        profiles: vec![],
-        key: None,
-    };
-    assert!(case.decide(&[everything.clone()]).is_ok());
-    let status = Wish {
-        operation: Operation::Status,
-        profiles: vec![],
-        key: None,
-    };
+    let mut case = Case { any_unlocked: false, ..Case::launcher() };
+    let everything = Wish { operation: Operation::Lock, profiles: vec![], key: None };
+    assert!(case.decide(std::slice::from_ref(&everything)).is_ok());
+    let status = Wish { operation: Operation::Status, profiles: vec![], key: None };
     assert!(case.decide(&[status]).is_ok());
-    assert!(
-        case.decide(&[wish(Operation::Unlock, "asleep", None)])
-            .is_ok()
-    );
+    assert!(case.decide(&[wish(Operation::Unlock, "asleep", None)]).is_ok());
     case.peer = Peer::Registered("ci".into());
     assert_eq!(case.decide(&[everything]), Err(vec![Reason::AccessDenied]));
 }
@@ -260,14 +191,8 @@ fn the_launcher_may_do_everything_until_a_rule_names_it() {
     let set = [wish(Operation::Set, "work", Some("k"))];
     assert!(case.decide(&set).is_ok());
     case.access = access("[acl.work.ci]\nget = [\"**\"]");
-    assert!(
-        case.decide(&set).is_ok(),
-        "a rule for another changes nothing"
-    );
+    assert!(case.decide(&set).is_ok(), "a rule for another changes nothing");
     case.access = access("[acl.work.launcher]\nget = [\"**\"]\nset = []");
     assert_eq!(case.decide(&set), Err(vec![Reason::AccessDenied]));
-    assert!(
-        case.decide(&[wish(Operation::Get, "work", Some("k"))])
-            .is_ok()
-    );
+    assert!(case.decide(&[wish(Operation::Get, "work", Some("k"))]).is_ok());
 }

@@ -45,15 +45,10 @@ pub(super) fn compose<'a>(
     if templates.is_empty() {
         return done;
     }
-    let plain = vars
-        .iter()
-        .map(|(name, value)| (name.as_str(), Source::Borrowed(value.as_bytes())));
+    let plain =
+        vars.iter().map(|(name, value)| (name.as_str(), Source::Borrowed(value.as_bytes())));
     let mut sources: HashMap<&str, Source<'_>> = plain.collect();
-    sources.extend(
-        secrets
-            .iter()
-            .map(|s| (s.name.as_str(), Source::Borrowed(s.value.expose()))),
-    );
+    sources.extend(secrets.iter().map(|s| (s.name.as_str(), Source::Borrowed(s.value.expose()))));
     for composed in templates {
         if secrets.iter().any(|secret| *secret.name == composed.name) {
             continue;
@@ -92,10 +87,9 @@ fn value_of(
         };
         let piece = filtered(value, filters).map_err(|error| match error {
             filter::FilterError::OutOfSecretMemory(error) => error.into(),
-            filter::FilterError::NotText => EnvironmentProblem::NotText {
-                composed: composed.name.clone(),
-                value: name.clone(),
-            },
+            filter::FilterError::NotText => {
+                EnvironmentProblem::NotText { composed: composed.name.clone(), value: name.clone() }
+            }
         })?;
         pieces.push(piece);
     }

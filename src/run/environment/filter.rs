@@ -6,12 +6,11 @@
 
 use crate::{
     run::manifest::Filter,
-    secret::{OutOfSecretMemory, SecureBytes},
+    secret::{OutOfSecretMemory, SecureBytes, encode},
 };
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
 const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Why a filter gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +32,9 @@ pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterE
     if filter == Filter::Json && str::from_utf8(value).is_err() {
         return Err(FilterError::NotText);
     }
+    if filter == Filter::Base64 {
+        return Ok(encode::base64(value)?);
+    }
     let mut len = 0;
     write(filter, value, &mut |_| len += 1);
     let mut written = SecureBytes::zeroed(len)?;
@@ -48,7 +50,8 @@ pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterE
 fn write(filter: Filter, value: &[u8], sink: &mut impl FnMut(u8)) {
     match filter {
         Filter::UrlEncode => value.iter().for_each(|&byte| url_encode(byte, sink)),
-        Filter::Base64 => value.chunks(3).for_each(|group| base64(group, sink)),
+        // Done by `encode`, which knows the length.
+        Filter::Base64 => {}
         Filter::Json => {
             sink(b'"');
             value.iter().for_each(|&byte| json(byte, sink));
@@ -69,15 +72,6 @@ fn url_encode(byte: u8, sink: &mut impl FnMut(u8)) {
     sink(b'%');
     sink(HEX_UPPER[usize::from(byte >> 4)]);
     sink(HEX_UPPER[usize::from(byte & 15)]);
-}
-
-fn base64(group: &[u8], sink: &mut impl FnMut(u8)) {
-    let byte = |index: usize| usize::from(group.get(index).copied().unwrap_or(0));
-    let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-    for digit in 0..4 {
-        let value = BASE64[(bits >> (18 - 6 * digit)) & 63];
-        sink(if digit <= group.len() { value } else { b'=' });
-    }
 }
 
 fn json(byte: u8, sink: &mut impl FnMut(u8)) {
@@ -131,20 +125,14 @@ mod tests {
             ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
         ] {
-            assert_eq!(
-                written(Filter::Base64, value.as_bytes()),
-                expected.as_bytes()
-            );
+            assert_eq!(written(Filter::Base64, value.as_bytes()), expected.as_bytes());
         }
         assert_eq!(written(Filter::Base64, &[0xfb, 0xff]), b"+/8=");
     }
 
     #[test]
     fn json_needs_text() {
-        assert_eq!(
-            apply(Filter::Json, b"\xff").unwrap_err(),
-            FilterError::NotText
-        );
+        assert_eq!(apply(Filter::Json, b"\xff").unwrap_err(), FilterError::NotText);
     }
 
     proptest! {

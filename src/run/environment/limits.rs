@@ -23,21 +23,14 @@ pub enum TooLarge {
         /// With its final NUL.
         len: usize,
     },
-    /// A variable that was inherited, by itself.
-    #[error("`{name}` has {len} bytes with its value: the kernel's limit is {MAX_ARG_STRLEN}")]
-    Variable {
-        /// Its name, escaped.
-        name: String,
-        /// With its name, `=` and the final NUL.
-        len: usize,
-    },
+    /// A variable by itself: its name, escaped.
+    #[error("`{0}` with its value is longer than the kernel's limit of {MAX_ARG_STRLEN} bytes")]
+    Variable(String),
     /// All together.
     #[error(
-        "arguments and environment have {len} bytes, the kernel's limit is {limit} here; the largest variable is `{largest}`"
+        "arguments and environment are larger than the kernel's limit of {limit} bytes here; the largest variable is `{largest}`"
     )]
     Together {
-        /// Strings, final NULs and pointers.
-        len: u64,
         /// What fits.
         limit: u64,
         /// The variable with most bytes, escaped; empty if there is none.
@@ -74,22 +67,12 @@ impl Environment<'_> {
     /// # Errors
     /// Every string that is too long, or that all together are.
     pub fn check_size(&self, file: &[u8], argv: &[&[u8]], stack: u64) -> Result<(), Vec<TooLarge>> {
-        let arguments = argv
-            .iter()
-            .enumerate()
-            .map(|(index, text)| (index, text.len() + 1));
+        let arguments = argv.iter().enumerate().map(|(index, text)| (index, text.len() + 1));
         let too_long = arguments.filter(|&(_, len)| len > MAX_ARG_STRLEN);
-        let mut problems: Vec<_> = too_long
-            .map(|(index, len)| TooLarge::Argument { index, len })
-            .collect();
-        let too_long = self
-            .entries()
-            .iter()
-            .filter(|entry| entry.len() > MAX_ARG_STRLEN);
-        problems.extend(too_long.map(|entry| TooLarge::Variable {
-            name: shown(entry),
-            len: entry.len(),
-        }));
+        let mut problems: Vec<_> =
+            too_long.map(|(index, len)| TooLarge::Argument { index, len }).collect();
+        let too_long = self.entries().iter().filter(|entry| entry.len() > MAX_ARG_STRLEN);
+        problems.extend(too_long.map(|entry| TooLarge::Variable(shown(entry))));
         let strings = file.len() + 1 + argv.iter().map(|text| text.len() + 1).sum::<usize>();
         let pointers = POINTER * (argv.len().max(1) + self.entries().len()) as u64;
         let len = (strings + self.len()) as u64 + pointers;
@@ -97,17 +80,9 @@ impl Environment<'_> {
         if problems.is_empty() && len > limit {
             let largest = self.entries().iter().max_by_key(|entry| entry.len());
             let largest = largest.map(shown).unwrap_or_default();
-            problems.push(TooLarge::Together {
-                len,
-                limit,
-                largest,
-            });
+            problems.push(TooLarge::Together { limit, largest });
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 
@@ -115,9 +90,6 @@ impl Environment<'_> {
 fn shown(entry: &Entry<'_>) -> String {
     match entry {
         Entry::Inherited(text) if super::name_of(text).is_none() => "?".to_owned(),
-        _ => String::from_utf8_lossy(entry.name())
-            .escape_debug()
-            .take(128)
-            .collect(),
+        _ => String::from_utf8_lossy(entry.name()).escape_debug().take(128).collect(),
     }
 }

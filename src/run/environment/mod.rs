@@ -24,9 +24,8 @@ pub use limits::{MAX_ARG_STRLEN, TooLarge, kernel_limit};
 pub use problem::EnvironmentProblem;
 
 /// What `--clean` keeps.
-pub const CLEAN: [&str; 10] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_*", "TZ", "TMPDIR",
-];
+pub const CLEAN: [&str; 10] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_*", "TZ", "TMPDIR"];
 /// What no command gets: where a password is, and the key by which a client is known.
 pub const STRIPPED: [&str; 2] = ["PDS_PASSWORD_FILE", "PDS_CLIENT_KEY"];
 
@@ -34,12 +33,7 @@ impl Inherit {
     /// `--clean`: [`CLEAN`] alone.
     #[must_use]
     pub fn clean() -> Self {
-        Self::Only(
-            CLEAN
-                .iter()
-                .filter_map(|name| NamePattern::new(name).ok())
-                .collect(),
-        )
+        Self::Only(CLEAN.iter().filter_map(|name| NamePattern::new(name).ok()).collect())
     }
 }
 
@@ -108,21 +102,12 @@ impl<'a> Environment<'a> {
             match (already_set, conflict) {
                 (true, Conflict::Environment) => {}
                 (true, Conflict::Error) => {
-                    problems.extend(
-                        entry
-                            .variable()
-                            .cloned()
-                            .map(EnvironmentProblem::AlreadySet),
-                    );
+                    problems.extend(entry.variable().cloned().map(EnvironmentProblem::AlreadySet));
                 }
                 _ => entries.push(entry),
             }
         }
-        if problems.is_empty() {
-            Ok(Self { entries })
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(Self { entries }) } else { Err(problems) }
     }
 
     /// The entries in order.
@@ -199,10 +184,7 @@ fn admit<'n>(text: &'n [u8], names: &mut HashMap<&'n [u8], Owner>, conflict: Con
 
 fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
     let name = name_of(text);
-    if STRIPPED
-        .iter()
-        .any(|stripped| name == Some(stripped.as_bytes()))
-    {
+    if STRIPPED.iter().any(|stripped| name == Some(stripped.as_bytes())) {
         return false;
     }
     match inherit {
@@ -215,24 +197,15 @@ fn is_kept(text: &[u8], inherit: &Inherit) -> bool {
 
 /// What is set here, whatever was inherited, and what is wrong with it.
 fn set_here(sources: Sources<'_>) -> (Vec<Entry<'_>>, Vec<EnvironmentProblem>) {
-    let Sources {
-        vars,
-        secrets,
-        compose,
-        ..
-    } = sources;
+    let Sources { vars, secrets, compose, .. } = sources;
     let mut problems = duplicates(&secrets);
     let composed = compose::compose(compose, vars, &secrets, &mut problems);
     let of_secrets = secrets.iter().map(|secret| secret.name);
     let taken: HashSet<_> = of_secrets.chain(compose.iter().map(|c| &c.name)).collect();
     let plain = vars.iter().filter(|(name, _)| !taken.contains(name));
-    let mut set: Vec<_> = plain
-        .map(|(name, value)| Entry::Plain { name, value })
-        .collect();
+    let mut set: Vec<_> = plain.map(|(name, value)| Entry::Plain { name, value }).collect();
     let shown = secrets.into_iter().filter(|secret| !secret.hidden);
-    let values = shown
-        .map(|secret| (secret.name, secret.value))
-        .chain(composed);
+    let values = shown.map(|secret| (secret.name, secret.value)).chain(composed);
     set.extend(values.map(|(name, value)| Entry::Secret { name, value }));
     problems.extend(set.iter().filter_map(Entry::problem));
     (set, problems)
@@ -241,9 +214,7 @@ fn set_here(sources: Sources<'_>) -> (Vec<Entry<'_>>, Vec<EnvironmentProblem>) {
 fn duplicates(secrets: &[Resolved<'_>]) -> Vec<EnvironmentProblem> {
     let mut seen = HashSet::with_capacity(secrets.len());
     let twice = secrets.iter().filter(|secret| !seen.insert(secret.name));
-    twice
-        .map(|secret| EnvironmentProblem::SetTwice(secret.name.clone()))
-        .collect()
+    twice.map(|secret| EnvironmentProblem::SetTwice(secret.name.clone())).collect()
 }
 
 #[cfg(test)]

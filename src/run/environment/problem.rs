@@ -39,9 +39,9 @@ impl EnvironmentProblem {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Nul(name) | Self::TooLong(name) => Some(format!(
-                "hand `{name}` over in another way, such as `pds get KEY` on a pipe"
-            )),
+            Self::Nul(name) | Self::TooLong(name) => {
+                Some(format!("hand `{name}` over in another way, such as `pds get KEY` on a pipe"))
+            }
             Self::AlreadySet(name) => Some(format!(
                 "unset `{name}`, or choose with `conflict = \"secret\"` or `\"environment\"`"
             )),

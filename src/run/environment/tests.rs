@@ -22,35 +22,21 @@ struct Case<'c> {
 impl Default for Case<'_> {
     fn default() -> Self {
         let (inherit, conflict) = (Inherit::All, Conflict::Secret);
-        Self {
-            inherited: &[],
-            inherit,
-            vars: &[],
-            secrets: &[],
-            compose: "",
-            conflict,
-        }
+        Self { inherited: &[], inherit, vars: &[], secrets: &[], compose: "", conflict }
     }
 }
 
 impl Case<'_> {
     fn bind(&self) -> Result<Vec<String>, Vec<EnvironmentProblem>> {
         let inherited: Vec<_> = self.inherited.iter().map(|text| text.as_bytes()).collect();
-        let vars: Vec<_> = self
-            .vars
-            .iter()
-            .map(|(n, value)| (name(n), (*value).to_owned()))
-            .collect();
+        let vars: Vec<_> =
+            self.vars.iter().map(|(n, value)| (name(n), (*value).to_owned())).collect();
         let names: Vec<_> = self.secrets.iter().map(|(n, ..)| name(n)).collect();
-        let secrets = self
-            .secrets
-            .iter()
-            .zip(&names)
-            .map(|((_, value, hidden), name)| Resolved {
-                name,
-                value: SecureBytes::copy_from(value).unwrap(),
-                hidden: *hidden,
-            });
+        let secrets = self.secrets.iter().zip(&names).map(|((_, value, hidden), name)| Resolved {
+            name,
+            value: SecureBytes::copy_from(value).unwrap(),
+            hidden: *hidden,
+        });
         let secrets = secrets.collect();
         // All single letters are declared, so that any template's names are known.
         let declared: String = ('A'..='Z')
@@ -73,10 +59,7 @@ impl Case<'_> {
         assert_eq!(starts.len(), environment.entries().len());
         let text = String::from_utf8(block).unwrap();
         let end = |start: &usize| start + text[*start..].find('\0').unwrap();
-        Ok(starts
-            .iter()
-            .map(|start| text[*start..end(start)].to_owned())
-            .collect())
+        Ok(starts.iter().map(|start| text[*start..end(start)].to_owned()).collect())
     }
 }
 
@@ -89,93 +72,39 @@ fn the_command_sees_what_was_inherited_and_what_was_asked_for_and_nothing_else()
         compose: "URL = 'x://${P|urlencode}@h'",
         ..Case::default()
     };
-    let expected = [
-        "PATH=/bin",
-        "HOME=/h",
-        "LEVEL=info",
-        "KEY=k=\n",
-        "URL=x://p%40%2F@h",
-    ];
+    let expected = ["PATH=/bin", "HOME=/h", "LEVEL=info", "KEY=k=\n", "URL=x://p%40%2F@h"];
     assert_eq!(case.bind().unwrap(), expected);
 }
 
 #[test]
 fn what_was_inherited_passes_untouched_however_odd() {
-    let odd = [
-        "odd",
-        "=C:=x",
-        "",
-        "BASH_FUNC_f%%=() { :;}",
-        "A B=1",
-        "odd",
-        "LD_PRELOAD=",
-        "E=",
-    ];
-    assert_eq!(
-        Case {
-            inherited: &odd,
-            ..Case::default()
-        }
-        .bind()
-        .unwrap(),
-        odd
-    );
+    let odd = ["odd", "=C:=x", "", "BASH_FUNC_f%%=() { :;}", "A B=1", "odd", "LD_PRELOAD=", "E="];
+    assert_eq!(Case { inherited: &odd, ..Case::default() }.bind().unwrap(), odd);
 }
 
 #[test]
 fn of_a_name_that_was_inherited_twice_the_first_counts() {
-    let case = Case {
-        inherited: &["A=1", "B=2", "A=3"],
-        ..Case::default()
-    };
+    let case = Case { inherited: &["A=1", "B=2", "A=3"], ..Case::default() };
     assert_eq!(case.bind().unwrap(), ["A=1", "B=2"]);
-    let set = Case {
-        secrets: &[("A", b"s", false)],
-        ..case
-    };
+    let set = Case { secrets: &[("A", b"s", false)], ..case };
     assert_eq!(set.bind().unwrap(), ["B=2", "A=s"]);
-    let kept = Case {
-        conflict: Conflict::Environment,
-        ..set
-    };
+    let kept = Case { conflict: Conflict::Environment, ..set };
     assert_eq!(kept.bind().unwrap(), ["A=1", "B=2"]);
 }
 
 #[test]
 fn a_list_of_names_keeps_those_alone() {
-    let inherited = [
-        "PATH=/bin",
-        "LC_ALL=C",
-        "AWS_KEY=x",
-        "odd",
-        "path=x",
-        "TERM=xterm",
-    ];
-    let case = Case {
-        inherited: &inherited,
-        inherit: Inherit::clean(),
-        ..Case::default()
-    };
-    assert_eq!(
-        case.bind().unwrap(),
-        ["PATH=/bin", "LC_ALL=C", "TERM=xterm"]
-    );
+    let inherited = ["PATH=/bin", "LC_ALL=C", "AWS_KEY=x", "odd", "path=x", "TERM=xterm"];
+    let case = Case { inherited: &inherited, inherit: Inherit::clean(), ..Case::default() };
+    assert_eq!(case.bind().unwrap(), ["PATH=/bin", "LC_ALL=C", "TERM=xterm"]);
 }
 
 #[test]
 fn where_the_password_is_stays_behind_whatever_is_inherited() {
-    let inherited = [
-        "PDS_PASSWORD_FILE=/p",
-        "PDS_CLIENT_KEY=k",
-        "PDS_PROFILE=work",
-    ];
+    let inherited = ["PDS_PASSWORD_FILE=/p", "PDS_CLIENT_KEY=k", "PDS_PROFILE=work"];
     let only = Inherit::Only(vec![NamePattern::new("*").unwrap()]);
     for inherit in [Inherit::All, only] {
-        let case = Case {
-            inherited: &inherited,
-            inherit,
-            ..Case::default()
-        };
+        let case = Case { inherited: &inherited, inherit, ..Case::default() };
         assert_eq!(case.bind().unwrap(), ["PDS_PROFILE=work"]);
     }
 }
@@ -195,11 +124,7 @@ fn each_way_out_of_a_conflict() {
     let already_set = ["V", "A"].map(|text| EnvironmentProblem::AlreadySet(name(text)));
     assert_eq!(case.bind().unwrap_err(), already_set);
     case.inherit = Inherit::clean();
-    assert_eq!(
-        case.bind().unwrap(),
-        ["V=var", "A=secret"],
-        "what isn't inherited isn't set"
-    );
+    assert_eq!(case.bind().unwrap(), ["V=var", "A=secret"], "what isn't inherited isn't set");
 }
 
 #[test]
@@ -249,10 +174,7 @@ fn all_that_is_wrong_with_values_is_said_at_once_and_without_them() {
             SetTwice(name("B")),
             Function(name("V")),
             Nul(name("N")),
-            TooLong {
-                name: name("L"),
-                len: 140_003
-            },
+            TooLong(name("L")),
             Nul(name("K")),
         ]
     );
@@ -260,15 +182,9 @@ fn all_that_is_wrong_with_values_is_said_at_once_and_without_them() {
 
 #[test]
 fn json_of_what_is_not_text_says_which() {
-    let case = Case {
-        secrets: &[("B", b"\xff", true)],
-        compose: "J = '${B|json}'",
-        ..Case::default()
-    };
-    let expected = EnvironmentProblem::NotText {
-        composed: name("J"),
-        value: name("B"),
-    };
+    let case =
+        Case { secrets: &[("B", b"\xff", true)], compose: "J = '${B|json}'", ..Case::default() };
+    let expected = EnvironmentProblem::NotText { composed: name("J"), value: name("B") };
     assert_eq!(case.bind().unwrap_err(), [expected]);
 }
 
@@ -276,10 +192,7 @@ fn json_of_what_is_not_text_says_which() {
 fn one_string_may_have_as_many_bytes_as_the_kernel_takes_and_no_more() {
     for (len, fits) in [(MAX_ARG_STRLEN - 3, true), (MAX_ARG_STRLEN - 2, false)] {
         let value = vec![b'x'; len];
-        let case = Case {
-            secrets: &[("A", &value, false)],
-            ..Case::default()
-        };
+        let case = Case { secrets: &[("A", &value, false)], ..Case::default() };
         assert_eq!(case.bind().is_ok(), fits, "{len}");
     }
 }
@@ -287,12 +200,9 @@ fn one_string_may_have_as_many_bytes_as_the_kernel_takes_and_no_more() {
 #[test]
 fn the_kernels_limit_follows_the_stacks() {
     const MIB: u64 = 1024 * 1024;
-    for (stack, limit) in [
-        (0, 131_072),
-        (8 * MIB, 2 * MIB),
-        (24 * MIB, 6 * MIB),
-        (u64::MAX, 6 * MIB),
-    ] {
+    for (stack, limit) in
+        [(0, 131_072), (8 * MIB, 2 * MIB), (24 * MIB, 6 * MIB), (u64::MAX, 6 * MIB)]
+    {
         assert_eq!(kernel_limit(stack), limit, "{stack}");
     }
 }
@@ -313,9 +223,7 @@ fn all_strings_and_their_pointers_together_have_an_edge() {
             compose: &[],
             conflict: Conflict::Secret,
         };
-        let checked = Environment::bind(sources)
-            .unwrap()
-            .check_size(b"f", &[b"f"], 0);
+        let checked = Environment::bind(sources).unwrap().check_size(b"f", &[b"f"], 0);
         assert_eq!(checked.is_ok(), fits);
         let names_it =
             |e: &TooLarge| matches!(e, TooLarge::Together { largest, .. } if largest == "BIG");
@@ -337,17 +245,9 @@ fn a_string_that_is_too_long_by_itself_is_named() {
         conflict: Conflict::Secret,
     };
     let environment = Environment::bind(sources).unwrap();
-    let problems = environment
-        .check_size(b"f", &[b"f", long.as_bytes()], u64::MAX)
-        .unwrap_err();
-    let argument = TooLarge::Argument {
-        index: 1,
-        len: MAX_ARG_STRLEN + 1,
-    };
-    let variable = TooLarge::Variable {
-        name: "E\\u{1b}".to_owned(),
-        len: MAX_ARG_STRLEN + 4,
-    };
+    let problems = environment.check_size(b"f", &[b"f", long.as_bytes()], u64::MAX).unwrap_err();
+    let argument = TooLarge::Argument { index: 1, len: MAX_ARG_STRLEN + 1 };
+    let variable = TooLarge::Variable("E\\u{1b}".to_owned());
     assert_eq!(problems, [argument, variable]);
 }
 

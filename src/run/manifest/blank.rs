@@ -10,11 +10,7 @@
 /// Kept: names before `=`, headers, `true`, `false`, punctuation and the quotes, and bare
 /// values of at most two bytes. Works on any text, parsable or not.
 pub(super) fn blank(text: &str) -> String {
-    let mut scan = Scan {
-        text: text.as_bytes(),
-        at: 0,
-        out: Vec::with_capacity(text.len()),
-    };
+    let mut scan = Scan { text: text.as_bytes(), at: 0, out: Vec::with_capacity(text.len()) };
     let mut place = Place::LineStart;
     let mut inline_tables = 0_usize;
     while let Some(&byte) = scan.text.get(scan.at) {
@@ -63,8 +59,7 @@ impl Scan<'_> {
     }
 
     fn copy(&mut self, len: usize) {
-        self.out
-            .extend_from_slice(&self.text[self.at..self.at + len]);
+        self.out.extend_from_slice(&self.text[self.at..self.at + len]);
         self.at += len;
     }
 
@@ -80,10 +75,7 @@ impl Scan<'_> {
     }
 
     fn until_line_end(&self) -> usize {
-        self.rest()
-            .iter()
-            .position(|&b| b == b'\n')
-            .unwrap_or(self.rest().len())
+        self.rest().iter().position(|&b| b == b'\n').unwrap_or(self.rest().len())
     }
 
     fn comment(&mut self, place: Place) -> Place {
@@ -114,15 +106,9 @@ impl Scan<'_> {
 
     fn word(&mut self, place: Place) -> Place {
         let is_word = |b: &u8| !b" \t\r\n#\"'[]{},=".contains(b);
-        let len = self
-            .rest()
-            .iter()
-            .position(|b| !is_word(b))
-            .unwrap_or(self.rest().len());
+        let len = self.rest().iter().position(|b| !is_word(b)).unwrap_or(self.rest().len());
         let word = &self.rest()[..len];
-        let is_plain = word
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
+        let is_plain = word.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
         let named = match place {
             Place::Header => true,
             Place::LineStart | Place::Name => {
@@ -136,11 +122,7 @@ impl Scan<'_> {
         } else {
             self.fill(len, b'*')
         }
-        if place == Place::Header {
-            Place::Header
-        } else {
-            Place::Value
-        }
+        if place == Place::Header { Place::Header } else { Place::Value }
     }
 }
 
@@ -158,10 +140,7 @@ mod tests {
             ("A = \"sk\\\"1\" # x", "A = \"*****\"    "),
             ("A = sk_live_1", "A = *********"),
             ("sk_live_1", "*********"),
-            (
-                "A = { key = \"x/y\", required = false }",
-                "A = { key = \"***\", required = false }",
-            ),
+            ("A = { key = \"x/y\", required = false }", "A = { key = \"***\", required = false }"),
             ("A = abc=def==", "A = ***=***=="),
             ("A = 'it's secret'", "A = '**'s ******'"),
             ("A = \"\"\"x\ny\"\"\"\nb = 1", "A = \"\"\"*\n*\"\"\"\nb = 1"),

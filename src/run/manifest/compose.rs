@@ -29,10 +29,7 @@ pub(super) fn in_order(walk: &mut Walk<'_>, templates: Vec<Raw<'_>>) -> Vec<Comp
     unknown_names(walk, &parsed, &places);
     let order = Sorting::of(&parsed, &places).run(walk);
     let mut parsed: Vec<_> = parsed.into_iter().map(Some).collect();
-    order
-        .into_iter()
-        .filter_map(|index| parsed[index].take())
-        .collect()
+    order.into_iter().filter_map(|index| parsed[index].take()).collect()
 }
 
 fn unknown_names(walk: &mut Walk<'_>, parsed: &[Composed], places: &[Place]) {
@@ -42,10 +39,7 @@ fn unknown_names(walk: &mut Walk<'_>, parsed: &[Composed], places: &[Place]) {
                 continue;
             }
             let nearest = nearest(name, walk.declared.iter().copied()).map(str::to_owned);
-            let kind = ProblemKind::UnknownName {
-                name: name.to_string(),
-                nearest,
-            };
+            let kind = ProblemKind::UnknownName { name: name.to_string(), nearest };
             walk.report(place.inside(at), kind);
         }
     }
@@ -62,14 +56,8 @@ impl Place {
     fn of(text: &str, source: &str, value: Range<usize>) -> Self {
         let raw = text.get(value.clone()).unwrap_or_default();
         let quotes = raw.len().saturating_sub(source.len());
-        let start = raw
-            .find(source)
-            .filter(|_| quotes <= 8)
-            .map(|at| value.start + at);
-        Self {
-            value,
-            start: start.filter(|_| !source.is_empty()),
-        }
+        let start = raw.find(source).filter(|_| quotes <= 8).map(|at| value.start + at);
+        Self { value, start: start.filter(|_| !source.is_empty()) }
     }
 
     fn inside(&self, at: Range<usize>) -> Range<usize> {
@@ -98,11 +86,8 @@ enum State {
 
 impl<'c> Sorting<'c> {
     fn of(composed: &'c [Composed], places: &[Place]) -> Self {
-        let index: BTreeMap<_, _> = composed
-            .iter()
-            .enumerate()
-            .map(|(i, c)| (&c.name, i))
-            .collect();
+        let index: BTreeMap<_, _> =
+            composed.iter().enumerate().map(|(i, c)| (&c.name, i)).collect();
         let needs = composed.iter().zip(places).map(|(composed, place)| {
             let references = composed.template.references();
             let known = |(name, at)| Some((*index.get(name)?, place.inside(at)));

@@ -64,10 +64,7 @@ impl ManifestError {
             Self::SymbolicLink(_) => Some("name the file itself with `-m`".to_owned()),
             Self::WritableByOthers(path) => {
                 let path = path.to_string_lossy();
-                Some(format!(
-                    "chmod go-w {}",
-                    shell_words::quote(&path).escape_debug()
-                ))
+                Some(format!("chmod go-w {}", shell_words::quote(&path).escape_debug()))
             }
             _ => None,
         }
@@ -112,14 +109,10 @@ impl Manifest {
     /// Whatever keeps it from being used.
     pub fn load(path: &Path, user: u32) -> Result<Self, ManifestError> {
         let file = open(path).map_err(|error| unreadable(path.to_owned(), error))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))
             .map_err(|error| unreadable(path.to_owned(), error))?;
-        let path = path
-            .file_name()
-            .map_or(folder.clone(), |name| folder.join(name));
+        let path = path.file_name().map_or(folder.clone(), |name| folder.join(name));
         read(file, path, user)
     }
 }
@@ -214,10 +207,7 @@ mod tests {
         let own = write(&home.join("repo"), "pds = 1");
         assert_eq!(find("repo/src", "").unwrap().path, own);
         fs::create_dir_all(home.join("other/src")).unwrap();
-        assert!(matches!(
-            find("other/src", "other"),
-            Err(ManifestError::NotFound)
-        ));
+        assert!(matches!(find("other/src", "other"), Err(ManifestError::NotFound)));
     }
 
     #[test]
@@ -235,34 +225,19 @@ mod tests {
         let real = write(&home.join("real"), "pds = 1");
         let path = home.join(FILE_NAME);
         symlink(&real, &path).unwrap();
-        assert!(matches!(
-            Manifest::load(&path, user),
-            Err(ManifestError::SymbolicLink(_))
-        ));
+        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::SymbolicLink(_))));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(matches!(
-            Manifest::load(&path, user),
-            Err(ManifestError::NotAFile(_))
-        ));
+        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
         fs::remove_dir(&path).unwrap();
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert!(matches!(
-            Manifest::load(&path, user),
-            Err(ManifestError::NotAFile(_))
-        ));
+        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
         fs::remove_file(&path).unwrap();
         let _socket = UnixListener::bind(&path).unwrap();
-        assert!(matches!(
-            Manifest::load(&path, user),
-            Err(ManifestError::NotAFile(_))
-        ));
+        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
         for device in ["/dev/zero", "/dev/null"] {
             let refused = Manifest::load(Path::new(device), user);
-            assert!(
-                matches!(refused, Err(ManifestError::NotAFile(_))),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, Err(ManifestError::NotAFile(_))), "{refused:?}");
         }
     }
 
@@ -272,18 +247,14 @@ mod tests {
         let path = write(&home, "pds = 1");
         for (mode, fine) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let refused = matches!(
-                Manifest::load(&path, user),
-                Err(ManifestError::WritableByOthers(_))
-            );
+            let refused =
+                matches!(Manifest::load(&path, user), Err(ManifestError::WritableByOthers(_)));
             assert_eq!(refused, !fine, "{mode:o}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let foreign = user != ROOT; // root's own is anybody's to read
-        let refused = matches!(
-            Manifest::load(&path, user + 1),
-            Err(ManifestError::ForeignOwner(_))
-        );
+        let refused =
+            matches!(Manifest::load(&path, user + 1), Err(ManifestError::ForeignOwner(_)));
         assert_eq!(refused, foreign);
     }
 
@@ -291,22 +262,11 @@ mod tests {
     fn the_size_has_an_edge_and_a_sparse_gigabyte_is_not_read() {
         let (_keep, home, user) = sandbox();
         let text = "pds = 1\n#";
-        let path = write(
-            &home,
-            &format!("{text}{}", "x".repeat(MANIFEST_MAX_BYTES - text.len())),
-        );
+        let path = write(&home, &format!("{text}{}", "x".repeat(MANIFEST_MAX_BYTES - text.len())));
         assert!(Manifest::load(&path, user).is_ok());
         for len in [MANIFEST_MAX_BYTES as u64 + 1, 1 << 30] {
-            OpenOptions::new()
-                .write(true)
-                .open(&path)
-                .unwrap()
-                .set_len(len)
-                .unwrap();
-            assert!(matches!(
-                Manifest::load(&path, user),
-                Err(ManifestError::TooLarge(_))
-            ));
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(len).unwrap();
+            assert!(matches!(Manifest::load(&path, user), Err(ManifestError::TooLarge(_))));
         }
     }
 

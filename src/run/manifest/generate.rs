@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::secret::{OutOfSecretMemory, SecureBytes, encode};
+
 /// Fewer random bytes than this are no secret.
 pub const GENERATE_MIN_BYTES: usize = 8;
 /// More random bytes than this are a mistake.
@@ -20,19 +22,13 @@ pub enum Writing {
 
 impl Writing {
     /// Every way to write, and its name.
-    pub const ALL: [(&str, Self); 3] = [
-        ("hex", Self::Hex),
-        ("base64", Self::Base64),
-        ("base64url", Self::Base64Url),
-    ];
+    pub const ALL: [(&str, Self); 3] =
+        [("hex", Self::Hex), ("base64", Self::Base64), ("base64url", Self::Base64Url)];
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("", |&(name, _)| name)
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |&(name, _)| name)
     }
 }
 
@@ -43,6 +39,21 @@ pub struct Generate {
     pub writing: Writing,
     /// How many random bytes it has before it is written.
     pub bytes: usize,
+}
+
+impl Generate {
+    /// A new value.
+    ///
+    /// # Errors
+    /// [`OutOfSecretMemory`].
+    pub fn make(&self) -> Result<SecureBytes, OutOfSecretMemory> {
+        let random = SecureBytes::random(self.bytes)?;
+        match self.writing {
+            Writing::Hex => encode::hex(random.expose()),
+            Writing::Base64 => encode::base64(random.expose()),
+            Writing::Base64Url => encode::base64_url(random.expose()),
+        }
+    }
 }
 
 /// Not a way to make a value.
@@ -64,11 +75,7 @@ impl FromStr for Generate {
         }
         let bytes = bytes.parse().map_err(|_| InvalidGenerate)?;
         let fits = (GENERATE_MIN_BYTES..=GENERATE_MAX_BYTES).contains(&bytes);
-        if fits {
-            Ok(Self { writing, bytes })
-        } else {
-            Err(InvalidGenerate)
-        }
+        if fits { Ok(Self { writing, bytes }) } else { Err(InvalidGenerate) }
     }
 }
 
@@ -78,13 +85,7 @@ mod tests {
 
     #[test]
     fn a_way_to_make_a_value_is_a_writing_and_a_number() {
-        assert_eq!(
-            "hex:32".parse(),
-            Ok(Generate {
-                writing: Writing::Hex,
-                bytes: 32
-            })
-        );
+        assert_eq!("hex:32".parse(), Ok(Generate { writing: Writing::Hex, bytes: 32 }));
         for text in [
             "",
             "hex",

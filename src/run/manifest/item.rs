@@ -46,10 +46,7 @@ impl Manifest {
             .chain(self.secrets.iter().map(What::Secret))
             .chain(vars)
             .chain(self.compose.iter().map(What::Composed));
-        let item = |what| Item {
-            what,
-            canonical: self.canonical(what),
-        };
+        let item = |what| Item { what, canonical: self.canonical(what) };
         let mut items: Vec<_> = whats.map(item).collect();
         items.sort_unstable_by(|a, b| a.canonical.cmp(&b.canonical));
         items
@@ -60,10 +57,7 @@ impl Manifest {
             What::Secret(secret) => canonical_secret(secret, self.profiles_of(secret)),
             What::Var(name, value) => Canonical::new(b'v').part(name).part(value).0,
             What::Composed(composed) => {
-                Canonical::new(b'c')
-                    .part(&composed.name)
-                    .part(&composed.template.source)
-                    .0
+                Canonical::new(b'c').part(&composed.name).part(&composed.template.source).0
             }
             What::Inherit(Inherit::All) => Canonical::new(b'i').0,
             What::Inherit(Inherit::Only(patterns)) => {
@@ -83,9 +77,7 @@ impl Manifest {
 
 fn canonical_secret(secret: &SecretReference, profiles: &[TrustProfileName]) -> Vec<u8> {
     let profiles: Vec<_> = profiles.iter().map(TrustProfileName::as_str).collect();
-    let generate = secret
-        .generate
-        .map(|how| format!("{}:{}", how.writing.name(), how.bytes));
+    let generate = secret.generate.map(|how| format!("{}:{}", how.writing.name(), how.bytes));
     let hidden = secret.delivery == Delivery::Hidden;
     Canonical::new(b's')
         .part(&secret.variable)
@@ -120,8 +112,6 @@ impl Canonical {
     }
 
     fn list(self, parts: &[&str]) -> Self {
-        parts
-            .iter()
-            .fold(self.length(parts.len()), |all, part| all.part(part))
+        parts.iter().fold(self.length(parts.len()), |all, part| all.part(part))
     }
 }

@@ -120,11 +120,8 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    const ALL: [(&str, Self); 3] = [
-        ("secret", Self::Secret),
-        ("environment", Self::Environment),
-        ("error", Self::Error),
-    ];
+    const ALL: [(&str, Self); 3] =
+        [("secret", Self::Secret), ("environment", Self::Environment), ("error", Self::Error)];
 }
 
 impl Delivery {
@@ -135,24 +132,16 @@ impl Manifest {
     /// Every variable that the command would get from here: what has to pass
     /// [`super::refused::judge`].
     pub fn variables(&self) -> impl Iterator<Item = &VariableName> {
-        let shown = self
-            .secrets
-            .iter()
-            .filter(|secret| secret.delivery == Delivery::Env);
+        let shown = self.secrets.iter().filter(|secret| secret.delivery == Delivery::Env);
         let vars = self.vars.iter().map(|(name, _)| name);
-        vars.chain(shown.map(|s| &s.variable))
-            .chain(self.compose.iter().map(|c| &c.name))
+        vars.chain(shown.map(|s| &s.variable)).chain(self.compose.iter().map(|c| &c.name))
     }
 
     /// The profiles that `secret` is looked for in, later ones winning; empty if neither
     /// it nor the manifest names one.
     #[must_use]
     pub fn profiles_of<'a>(&'a self, secret: &'a SecretReference) -> &'a [TrustProfileName] {
-        if secret.profiles.is_empty() {
-            &self.profiles
-        } else {
-            &secret.profiles
-        }
+        if secret.profiles.is_empty() { &self.profiles } else { &secret.profiles }
     }
 }
 

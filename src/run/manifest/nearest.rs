@@ -16,10 +16,7 @@ pub(super) fn nearest<'a>(
         return None;
     }
     let of_similar_length = |c: &&str| c.len().abs_diff(name.len()) <= name.len() / 3 + 1;
-    let candidates = candidates
-        .into_iter()
-        .take(CANDIDATES_MAX)
-        .filter(of_similar_length);
+    let candidates = candidates.into_iter().take(CANDIDATES_MAX).filter(of_similar_length);
     let (far, candidate) = candidates.map(|c| (distance(name, c), c)).min()?;
     (far <= name.len().max(candidate.len()).div_ceil(3)).then_some(candidate)
 }
@@ -33,9 +30,7 @@ fn distance(a: &str, b: &str) -> usize {
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
             let same = x.eq_ignore_ascii_case(y);
-            let cheapest = (diagonal + usize::from(!same))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
+            let cheapest = (diagonal + usize::from(!same)).min(row[j] + 1).min(row[j + 1] + 1);
             diagonal = std::mem::replace(&mut row[j + 1], cheapest);
         }
     }

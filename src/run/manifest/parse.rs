@@ -22,9 +22,8 @@ use crate::{
 pub(super) const FIELDS: [&str; 2] = ["pds", "project"];
 pub(super) const TABLES: [&str; 4] = ["run", "vars", "secrets", "compose"];
 pub(super) const RUN_FIELDS: [&str; 3] = ["profile", "inherit", "conflict"];
-pub(super) const SECRET_FIELDS: [&str; 7] = [
-    "key", "required", "profile", "generate", "default", "deliver", "about",
-];
+pub(super) const SECRET_FIELDS: [&str; 7] =
+    ["key", "required", "profile", "generate", "default", "deliver", "about"];
 
 /// A longer file with an error in its syntax has only the first shown: after each the
 /// parser goes on, and garbage has as many errors as bytes.
@@ -59,11 +58,7 @@ impl Manifest {
         };
         let mut walk = Walk::new(text);
         walk.document(document.get_ref(), &mut manifest);
-        if walk.found.is_empty() {
-            Ok(manifest)
-        } else {
-            Err(invalid(text, walk.found))
-        }
+        if walk.found.is_empty() { Ok(manifest) } else { Err(invalid(text, walk.found)) }
     }
 }
 
@@ -74,10 +69,7 @@ fn syntax(text: &str, first: toml::de::Error) -> Vec<Found> {
         DeTable::parse_recoverable(text).1
     };
     let found = |error: toml::de::Error| {
-        (
-            error.span().unwrap_or(0..0),
-            ProblemKind::Syntax(error.message().to_owned()),
-        )
+        (error.span().unwrap_or(0..0), ProblemKind::Syntax(error.message().to_owned()))
     };
     all.into_iter().map(found).collect()
 }
@@ -227,10 +219,7 @@ impl<'v> Walk<'v> {
 
     fn key(&mut self, value: &'v Value<'v>) -> Option<String> {
         let key = self.string(value);
-        self.valid(
-            value,
-            key.map(|key| validate_secret_key(key).map(|()| key.to_owned())),
-        )
+        self.valid(value, key.map(|key| validate_secret_key(key).map(|()| key.to_owned())))
     }
 
     fn profiles(&mut self, value: &'v Value<'v>) -> Vec<TrustProfileName> {

@@ -104,10 +104,7 @@ pub enum ProblemKind {
     #[error("a variable's value can't hold a NUL")]
     Nul,
     /// A project name that is empty, too long, or not one line of text.
-    #[error(
-        "a project's name is one line of 1 to {} bytes",
-        super::PROJECT_MAX_BYTES
-    )]
+    #[error("a project's name is one line of 1 to {} bytes", super::PROJECT_MAX_BYTES)]
     Project,
     /// A template that can't be read.
     #[error(transparent)]
@@ -126,8 +123,7 @@ pub enum ProblemKind {
 }
 
 fn quoted(name: &Option<String>) -> String {
-    name.as_ref()
-        .map_or_else(String::new, |name| format!(" `{name}`"))
+    name.as_ref().map_or_else(String::new, |name| format!(" `{name}`"))
 }
 
 impl ProblemKind {
@@ -136,23 +132,11 @@ impl ProblemKind {
     pub fn hint(&self) -> Option<String> {
         let nearest = |name: &dyn fmt::Display| Some(format!("did you mean `{name}`?"));
         match self {
-            Self::UnknownTable {
-                nearest: Some(name),
-                ..
-            }
-            | Self::UnknownField {
-                nearest: Some(name),
-                ..
-            }
-            | Self::UnknownChoice {
-                nearest: Some(name),
-                ..
-            }
+            Self::UnknownTable { nearest: Some(name), .. }
+            | Self::UnknownField { nearest: Some(name), .. }
+            | Self::UnknownChoice { nearest: Some(name), .. }
             | Self::Template(TemplateProblem::UnknownFilter(Some(name))) => nearest(name),
-            Self::UnknownName {
-                nearest: Some(name),
-                ..
-            } => nearest(name),
+            Self::UnknownName { nearest: Some(name), .. } => nearest(name),
             Self::Template(TemplateProblem::UnknownFilter(None)) => {
                 Some("filters are `urlencode`, `base64`, `json` and `shell`".to_owned())
             }
@@ -160,10 +144,7 @@ impl ProblemKind {
                 Some("write `$$` for a dollar sign".to_owned())
             }
             Self::NoVersion => Some("put `pds = 1` on the first line".to_owned()),
-            Self::WrongType {
-                expected: "a string",
-                ..
-            } => Some("put it in quotes".to_owned()),
+            Self::WrongType { expected: "a string", .. } => Some("put it in quotes".to_owned()),
             Self::UnknownName { nearest: None, .. } => Some(
                 "a template takes values from `[vars]`, `[secrets]` and `[compose]`".to_owned(),
             ),
@@ -207,25 +188,14 @@ impl Invalid {
         let more = found.len().saturating_sub(PROBLEMS_SHOWN);
         found.truncate(PROBLEMS_SHOWN);
         let blanked = blank(text);
-        let problems = found
-            .into_iter()
-            .map(|found| locate(text, &blanked, found))
-            .collect();
-        Self {
-            path,
-            problems,
-            more,
-        }
+        let problems = found.into_iter().map(|found| locate(text, &blanked, found)).collect();
+        Self { path, problems, more }
     }
 
     /// The problems as rustc shows them, one after the other.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let path = self.path.to_string_lossy().escape_debug().to_string();
         let shown = |problem: &Problem| renderer.render(&[problem.report(&path)]);
         let mut all: Vec<_> = self.problems.iter().map(shown).collect();

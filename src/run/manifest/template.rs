@@ -28,10 +28,7 @@ impl Filter {
     ];
 
     fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|&(_, filter)| filter)
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|&(_, filter)| filter)
     }
 }
 
@@ -117,10 +114,7 @@ impl Template {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self {
-            source: source.to_owned(),
-            segments,
-        })
+        Ok(Self { source: source.to_owned(), segments })
     }
 
     /// The names that it takes values from, and where in its text.
@@ -153,11 +147,7 @@ fn reference(source: &str, inside: Range<usize>, problems: &mut Vec<Found>) -> O
         }
         start += part.len() + 1;
     }
-    Some(Segment::Value {
-        name: name?,
-        filters,
-        at,
-    })
+    Some(Segment::Value { name: name?, filters, at })
 }
 
 #[cfg(test)]
@@ -167,11 +157,7 @@ mod tests {
 
     fn value(name: &str, filters: &[Filter], at: Range<usize>) -> Segment {
         let name = VariableName::new(name).unwrap();
-        Segment::Value {
-            name,
-            filters: filters.to_vec(),
-            at,
-        }
+        Segment::Value { name, filters: filters.to_vec(), at }
     }
 
     #[test]

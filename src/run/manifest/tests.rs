@@ -35,13 +35,8 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Manifest, Invalid> {
 
 /// Line, column and message of every problem.
 fn problems(text: impl AsRef<[u8]>) -> Vec<(usize, usize, String)> {
-    let problems = parse(text)
-        .expect_err("this manifest has problems")
-        .problems;
-    problems
-        .into_iter()
-        .map(|p| (p.line, p.column, p.kind.to_string()))
-        .collect()
+    let problems = parse(text).expect_err("this manifest has problems").problems;
+    problems.into_iter().map(|p| (p.line, p.column, p.kind.to_string())).collect()
 }
 
 #[test]
@@ -49,84 +44,39 @@ fn the_whole_format_is_read() {
     let manifest = parse(EXAMPLE).unwrap();
     assert_eq!(manifest.directory, Path::new("/p"));
     assert_eq!(manifest.project.as_deref(), Some("billing-api"));
-    assert_eq!(
-        manifest
-            .profiles
-            .iter()
-            .map(|p| p.as_str())
-            .collect::<Vec<_>>(),
-        ["base", "work"]
-    );
-    let Inherit::Only(patterns) = &manifest.inherit else {
-        panic!("a list was given")
-    };
-    assert_eq!(
-        patterns.iter().map(|p| p.as_str()).collect::<Vec<_>>(),
-        ["PATH", "LC_*"]
-    );
+    assert_eq!(manifest.profiles.iter().map(|p| p.as_str()).collect::<Vec<_>>(), ["base", "work"]);
+    let Inherit::Only(patterns) = &manifest.inherit else { panic!("a list was given") };
+    assert_eq!(patterns.iter().map(|p| p.as_str()).collect::<Vec<_>>(), ["PATH", "LC_*"]);
     assert_eq!(manifest.conflict, Conflict::Error);
-    let vars: Vec<_> = manifest
-        .vars
-        .iter()
-        .map(|(n, v)| (n.as_str(), v.as_str()))
-        .collect();
+    let vars: Vec<_> = manifest.vars.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     assert_eq!(vars, [("RUST_LOG", "info"), ("DB_HOST", "localhost")]);
     let secret = |index: usize| &manifest.secrets[index];
     let keys: Vec<_> = manifest.secrets.iter().map(|s| s.key.as_str()).collect();
-    let expected = [
-        "stripe/api-key",
-        "sentry/dsn",
-        "session",
-        "db/password",
-        "admin/token",
-        "region",
-    ];
+    let expected =
+        ["stripe/api-key", "sentry/dsn", "session", "db/password", "admin/token", "region"];
     assert_eq!(keys, expected);
     assert!(secret(0).required && !secret(1).required);
-    assert_eq!(
-        secret(2).generate,
-        Some(Generate {
-            writing: Writing::Hex,
-            bytes: 32
-        })
-    );
-    assert_eq!(
-        (secret(0).delivery, secret(3).delivery),
-        (Delivery::Env, Delivery::Hidden)
-    );
-    assert_eq!(
-        manifest.profiles_of(secret(4)),
-        [TrustProfileName::new("ops").unwrap()]
-    );
+    assert_eq!(secret(2).generate, Some(Generate { writing: Writing::Hex, bytes: 32 }));
+    assert_eq!((secret(0).delivery, secret(3).delivery), (Delivery::Env, Delivery::Hidden));
+    assert_eq!(manifest.profiles_of(secret(4)), [TrustProfileName::new("ops").unwrap()]);
     assert_eq!(manifest.profiles_of(secret(0)), manifest.profiles);
     assert_eq!(secret(4).about.as_deref(), Some("ask #platform for one"));
     assert_eq!(secret(5).default.as_deref(), Some("eu"));
     let composed: Vec<_> = manifest.compose.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(
-        composed,
-        ["DATABASE_URL", "REPLICA_URL"],
-        "each after what it is made of"
-    );
+    assert_eq!(composed, ["DATABASE_URL", "REPLICA_URL"], "each after what it is made of");
 }
 
 #[test]
 fn the_shortest_manifest_asks_for_nothing() {
     let manifest = parse("pds = 1").unwrap();
-    assert_eq!(
-        (manifest.inherit, manifest.conflict),
-        (Inherit::All, Conflict::Secret)
-    );
+    assert_eq!((manifest.inherit, manifest.conflict), (Inherit::All, Conflict::Secret));
     assert!(manifest.secrets.is_empty() && manifest.vars.is_empty());
 }
 
 #[test]
 fn a_hidden_secret_is_no_variable() {
     let manifest = parse(EXAMPLE).unwrap();
-    assert!(
-        !manifest
-            .variables()
-            .any(|name| name.as_str() == "DB_PASSWORD")
-    );
+    assert!(!manifest.variables().any(|name| name.as_str() == "DB_PASSWORD"));
     assert_eq!(manifest.variables().count(), 9);
 }
 
@@ -159,32 +109,16 @@ allow = "all"
         (1, 7, "this version of `pds` reads manifests of format 1"),
         (2, 1, "there is no field `projcet` outside the tables"),
         (4, 17, "`a` is listed twice"),
-        (
-            4,
-            22,
-            "a profile name has only letters, digits, `_` and `-`",
-        ),
+        (4, 22, "a profile name has only letters, digits, `_` and `-`"),
         (5, 11, "`\"all\"`, or a list of names, is expected here"),
         (6, 12, "`secret`, `environment` or `error` is expected here"),
         (7, 1, "there is no field `ttl` in `[run]`"),
         (9, 8, "a string is expected here, this is an integer"),
-        (
-            10,
-            1,
-            "a variable has 1 to 128 letters, digits and `_`, and does not start with a digit",
-        ),
+        (10, 1, "a variable has 1 to 128 letters, digits and `_`, and does not start with a digit"),
         (11, 7, "a variable's value can't hold a NUL"),
-        (
-            13,
-            5,
-            "a key has no empty segment: no leading, trailing or double `/`",
-        ),
+        (13, 5, "a key has no empty segment: no leading, trailing or double `/`"),
         (14, 5, "a secret needs a `key`"),
-        (
-            14,
-            18,
-            "`true` or `false` is expected here, this is a string",
-        ),
+        (14, 18, "`true` or `false` is expected here, this is a string"),
         (14, 25, "there is no field `kee` of a secret"),
         (15, 1, "`PORT` is set twice"),
         (16, 5, "a secret has `generate` or `default`, not both"),
@@ -193,11 +127,7 @@ allow = "all"
             29,
             "a way to make a value is `hex:N`, `base64:N` or `base64url:N`, of 8 to 4096 random bytes",
         ),
-        (
-            17,
-            5,
-            "a key, or a table with one, is expected here, this is an integer",
-        ),
+        (17, 5, "a key, or a table with one, is expected here, this is an integer"),
         (19, 6, "a single `$` means nothing here"),
         (19, 20, "there is no such filter"),
     ];
@@ -248,12 +178,7 @@ error: there is no field `kee` of a secret
   |                ^^^
   |
   = help: did you mean `key`?";
-    let trimmed = |text: &str| {
-        text.lines()
-            .map(str::trim_end)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
+    let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     assert_eq!(trimmed(&shown), trimmed(expected));
 }
 
@@ -275,10 +200,7 @@ fn no_message_holds_a_value_wherever_it_was_put() {
         "pds = 1\n[compose]\nA = 'hunter2x$'\n",
     ] {
         let invalid = parse(text).unwrap_err();
-        assert!(
-            !invalid.to_string().contains("hunter2x"),
-            "{text}: {invalid}"
-        );
+        assert!(!invalid.to_string().contains("hunter2x"), "{text}: {invalid}");
     }
 }
 
@@ -290,10 +212,7 @@ fn hostile_text_is_an_error() {
         b"pds = 1\n[vars]\nA = '\xff'".to_vec(),
         b"pds = 1\0".to_vec(),
         b"pds = 1\r[vars]".to_vec(),
-        "pds = 1"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect(),
+        "pds = 1".encode_utf16().flat_map(u16::to_le_bytes).collect(),
         format!("pds = {}", "1".repeat(200_000)).into_bytes(),
         format!("pds = 1\na = {}", "[".repeat(200_000)).into_bytes(),
         format!("pds = 1\na = {}", "{a=".repeat(60_000)).into_bytes(),
@@ -306,11 +225,7 @@ fn hostile_text_is_an_error() {
     for text in cases {
         let invalid = parse(&text).expect_err("hostile");
         assert!(!invalid.problems.is_empty());
-        assert!(
-            invalid.to_string().len() < 64 * 1024,
-            "{}",
-            invalid.to_string().len()
-        );
+        assert!(invalid.to_string().len() < 64 * 1024, "{}", invalid.to_string().len());
     }
 }
 
@@ -335,12 +250,7 @@ proptest! {
 }
 
 fn items(text: &str) -> Vec<Vec<u8>> {
-    parse(text)
-        .unwrap()
-        .items()
-        .into_iter()
-        .map(|item| item.canonical)
-        .collect()
+    parse(text).unwrap().items().into_iter().map(|item| item.canonical).collect()
 }
 
 #[test]
@@ -353,16 +263,10 @@ fn what_changes_nothing_for_the_command_changes_no_item() {
             "DB_HOST='localhost'#\nRUST_LOG='info'",
         )
         .replace("[\"PATH\", \"LC_*\"]", "[\"LC_*\", \"PATH\", \"PATH\"]")
-        .replace(
-            "STRIPE_KEY  = \"stripe/api-key\"",
-            "STRIPE_KEY = { key = 'stripe/api-key' }",
-        );
+        .replace("STRIPE_KEY  = \"stripe/api-key\"", "STRIPE_KEY = { key = 'stripe/api-key' }");
     assert_ne!(other, EXAMPLE);
     assert_eq!(items(&other), items(EXAMPLE));
-    assert_eq!(
-        items("pds=1"),
-        items("pds=1\n[run]\ninherit='all'\nconflict='secret'")
-    );
+    assert_eq!(items("pds=1"), items("pds=1\n[run]\ninherit='all'\nconflict='secret'"));
 }
 
 #[test]
@@ -412,30 +316,17 @@ fn the_schema_has_the_parsers_fields_and_no_others() {
         names.sort();
         names
     };
-    assert_eq!(
-        fields("/properties"),
-        sorted(&[&FIELDS[..], &TABLES[..]].concat())
-    );
+    assert_eq!(fields("/properties"), sorted(&[&FIELDS[..], &TABLES[..]].concat()));
     assert_eq!(fields("/properties/run/properties"), sorted(&RUN_FIELDS));
     assert_eq!(fields("/$defs/secret/properties"), sorted(&SECRET_FIELDS));
     let choices = |pointer: &str| schema.pointer(pointer).unwrap().to_string();
     let names = |known: &[&str]| serde_json::to_string(known).unwrap();
     let conflicts = Conflict::ALL.map(|(name, _)| name);
-    assert_eq!(
-        choices("/properties/run/properties/conflict/enum"),
-        names(&conflicts)
-    );
+    assert_eq!(choices("/properties/run/properties/conflict/enum"), names(&conflicts));
     let deliveries = Delivery::ALL.map(|(name, _)| name);
-    assert_eq!(
-        choices("/$defs/secret/properties/deliver/enum"),
-        names(&deliveries)
-    );
+    assert_eq!(choices("/$defs/secret/properties/deliver/enum"), names(&deliveries));
     let description = choices("/properties/compose/description");
-    assert!(
-        Filter::ALL
-            .iter()
-            .all(|(name, _)| description.contains(name))
-    );
+    assert!(Filter::ALL.iter().all(|(name, _)| description.contains(name)));
     let pattern = choices("/$defs/secret/properties/generate/pattern");
     assert!(Writing::ALL.iter().all(|(name, _)| pattern.contains(name)));
 }
@@ -462,10 +353,7 @@ fn each_field_that_the_parser_suggests_is_one_that_it_takes() {
         assert!(!refused(&format!("[run]\n{name} = 1"), name), "{name}");
     }
     for name in SECRET_FIELDS {
-        assert!(
-            !refused(&format!("[secrets]\nA = {{ {name} = 1 }}"), name),
-            "{name}"
-        );
+        assert!(!refused(&format!("[secrets]\nA = {{ {name} = 1 }}"), name), "{name}");
     }
     assert!(refused("[run]\nttl = 1", "ttl"));
 }

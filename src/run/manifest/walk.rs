@@ -40,12 +40,7 @@ pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Name<'i>, &'v
 
 impl<'v> Walk<'v> {
     pub(super) fn new(text: &'v str) -> Self {
-        Self {
-            text,
-            found: Vec::new(),
-            declared: BTreeSet::new(),
-            entries: 0,
-        }
+        Self { text, found: Vec::new(), declared: BTreeSet::new(), entries: 0 }
     }
 
     pub(super) fn report(&mut self, at: Range<usize>, kind: impl Into<ProblemKind>) {
@@ -92,11 +87,7 @@ impl<'v> Walk<'v> {
             self.wrong_type(expected, value);
             return &[];
         };
-        if self.room_for(list.len(), value.span()) {
-            list
-        } else {
-            &[]
-        }
+        if self.room_for(list.len(), value.span()) { list } else { &[] }
     }
 
     pub(super) fn list_or_one(&mut self, value: &'v Value<'v>) -> &'v [Value<'v>] {
@@ -139,16 +130,10 @@ impl<'v> Walk<'v> {
         expected: &'static str,
     ) -> Option<T> {
         let text = self.string(value)?;
-        let choice = known
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|&(_, choice)| choice);
+        let choice = known.iter().find(|(name, _)| *name == text).map(|&(_, choice)| choice);
         if choice.is_none() {
             let nearest = nearest(text, known.iter().map(|&(name, _)| name));
-            self.report(
-                value.span(),
-                ProblemKind::UnknownChoice { expected, nearest },
-            );
+            self.report(value.span(), ProblemKind::UnknownChoice { expected, nearest });
         }
         choice
     }
@@ -158,9 +143,7 @@ impl<'v> Walk<'v> {
         value: &Value<'_>,
         checked: Option<Result<T, E>>,
     ) -> Option<T> {
-        checked?
-            .map_err(|error| self.report(value.span(), error))
-            .ok()
+        checked?.map_err(|error| self.report(value.span(), error)).ok()
     }
 
     pub(super) fn wrong_type(&mut self, expected: &'static str, value: &Value<'_>) {
@@ -181,10 +164,7 @@ impl<'v> Walk<'v> {
             return self.unknown_field(name, "outside the tables", &FIELDS);
         }
         let nearest = nearest(name.get_ref(), TABLES);
-        let kind = ProblemKind::UnknownTable {
-            name: showable(name.get_ref()),
-            nearest,
-        };
+        let kind = ProblemKind::UnknownTable { name: showable(name.get_ref()), nearest };
         self.report(name.span(), kind);
     }
 
@@ -196,11 +176,7 @@ impl<'v> Walk<'v> {
     ) {
         let nearest = nearest(name.get_ref(), known.iter().copied());
         let name_shown = showable(name.get_ref());
-        let kind = ProblemKind::UnknownField {
-            name: name_shown,
-            place,
-            nearest,
-        };
+        let kind = ProblemKind::UnknownField { name: name_shown, place, nearest };
         self.report(name.span(), kind);
     }
 }

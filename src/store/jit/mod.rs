@@ -45,12 +45,7 @@ impl<S: SecretsStore> JitDelivery<S> {
 impl<S: SecretsStore, C: Clock> JitDelivery<S, C> {
     /// As [`new`](JitDelivery::new), on another clock.
     pub fn with_clock(store: S, ttl: Duration, clock: C) -> Self {
-        Self {
-            store,
-            clock,
-            ttl,
-            shelf: RwLock::default(),
-        }
+        Self { store, clock, ttl, shelf: RwLock::default() }
     }
 
     /// The value of `key`, from the cache if it is there and not expired, else from the store.

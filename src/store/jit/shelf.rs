@@ -54,9 +54,7 @@ impl Shelf {
         }
         match self.entries.get(key) {
             Some(entry) if !entry.expired(now, ttl) => Ok(Found::Value(entry.value.try_clone()?)),
-            _ => Ok(Found::Nothing {
-                generation: self.generation,
-            }),
+            _ => Ok(Found::Nothing { generation: self.generation }),
         }
     }
 
@@ -79,23 +77,14 @@ impl Shelf {
         let (key, number) = (Arc::<str>::from(key), self.next_number);
         self.next_number += 1;
         self.by_age.insert(number, Arc::clone(&key));
-        self.entries.insert(
-            key,
-            Entry {
-                value,
-                kept_at: now,
-                number,
-            },
-        );
+        self.entries.insert(key, Entry { value, kept_at: now, number });
         Ok(replaced)
     }
 
     pub(super) fn flush(&mut self) -> Emptied {
         self.generation += 1;
         self.by_age.clear();
-        Emptied {
-            _entries: mem::take(&mut self.entries),
-        }
+        Emptied { _entries: mem::take(&mut self.entries) }
     }
 
     pub(super) fn close(&mut self) -> Emptied {

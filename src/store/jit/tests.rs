@@ -51,11 +51,7 @@ impl SecretsStore for Watched {
     async fn get(&self, key: &str) -> Result<SecureBytes, StoreError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         let short = |left: usize| left.checked_sub(1);
-        if self
-            .memory_short_for
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, short)
-            .is_ok()
-        {
+        if self.memory_short_for.fetch_update(Ordering::SeqCst, Ordering::SeqCst, short).is_ok() {
             return Err(OutOfSecretMemory.into());
         }
         let value = self.store.get(key).await;
@@ -80,10 +76,7 @@ async fn cache(entries: &[(&str, &[u8])]) -> (JitDelivery<Watched, TestClock>, T
     let clock = TestClock::default();
     clock.advance(Duration::from_secs(1000));
     let store = Watched::with(entries).await;
-    (
-        JitDelivery::with_clock(store, DEFAULT_TTL, clock.clone()),
-        clock,
-    )
+    (JitDelivery::with_clock(store, DEFAULT_TTL, clock.clone()), clock)
 }
 
 const ONE: &[(&str, &[u8])] = &[("key", b"value")];
@@ -95,17 +88,9 @@ async fn ttl_expiry_refetches() {
     jit.store().set("key", &bytes(b"newer")).await.unwrap();
     clock.advance(DEFAULT_TTL - Duration::from_nanos(1));
     assert_eq!(jit.resolve("key").await.unwrap().expose(), b"value");
-    assert_eq!(
-        jit.store().fetches(),
-        1,
-        "not expired, so the store was not touched"
-    );
+    assert_eq!(jit.store().fetches(), 1, "not expired, so the store was not touched");
     clock.advance(Duration::from_nanos(1));
-    assert_eq!(
-        jit.resolve("key").await.unwrap().expose(),
-        b"newer",
-        "age == ttl is expired"
-    );
+    assert_eq!(jit.resolve("key").await.unwrap().expose(), b"newer", "age == ttl is expired");
     assert_eq!(jit.store().fetches(), 2);
     assert_eq!(jit.len(), 1);
 }
@@ -190,10 +175,7 @@ async fn a_closed_cache_answers_locked_even_to_a_resolve_under_way() {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 // Two threads resolve while this one closes. Closing is a flush after which no resolve may begin,
@@ -278,10 +260,7 @@ async fn when_memory_is_short_the_oldest_values_make_room_and_it_is_tried_once_m
     jit.flush();
     jit.store().memory_short_for.store(1, Ordering::SeqCst);
     let answer = jit.resolve("a").await;
-    assert!(
-        matches!(answer, Err(StoreError::OutOfSecretMemory(_))),
-        "there was nothing to evict"
-    );
+    assert!(matches!(answer, Err(StoreError::OutOfSecretMemory(_))), "there was nothing to evict");
 }
 
 #[tokio::test]

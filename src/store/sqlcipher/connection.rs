@@ -26,17 +26,13 @@ pub(super) fn open(path: &Path, vault_key: &SecureBytes) -> Result<Connection, S
     let length = length(&path)?;
     if length == 0 {
         // SQLite takes an empty file for a new database.
-        return Err(StoreError::Damaged {
-            what: "the database is empty",
-        });
+        return Err(StoreError::Damaged { what: "the database is empty" });
     }
     let connection = keyed(&path, &raw_key(vault_key, &[])?)?;
     let tables: u32 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     if tables == 0 {
-        return Err(StoreError::Damaged {
-            what: "the database has no tables",
-        });
+        return Err(StoreError::Damaged { what: "the database has no tables" });
     }
     check_length(&connection, &path)?;
     Ok(connection)
@@ -56,8 +52,7 @@ pub(super) fn create(
         .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&path)
         .map_err(|why| from_io(&why))?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
-        .map_err(|why| from_io(&why))?;
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(|why| from_io(&why))?;
     file.flush().map_err(|why| from_io(&why))?;
     keyed(&path, &raw_key(vault_key, &salt)?)
 }
@@ -67,21 +62,12 @@ pub(super) fn create(
 fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
     let name = path.file_name().ok_or(StoreError::Unreachable)?;
     let folder = path.parent().ok_or(StoreError::Unreachable)?;
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    Ok(folder
-        .canonicalize()
-        .map_err(|why| from_io(&why))?
-        .join(name))
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(folder.canonicalize().map_err(|why| from_io(&why))?.join(name))
 }
 
 fn length(path: &Path) -> Result<u64, StoreError> {
-    Ok(fs::symlink_metadata(path)
-        .map_err(|why| from_io(&why))?
-        .len())
+    Ok(fs::symlink_metadata(path).map_err(|why| from_io(&why))?.len())
 }
 
 fn keyed(path: &Path, key: &SecureBytes) -> Result<Connection, StoreError> {
@@ -124,12 +110,7 @@ fn raw_key(key: &SecureBytes, salt: &[u8]) -> Result<SecureBytes, StoreError> {
     let end = out.len() - 1;
     out[..2].copy_from_slice(b"x'");
     out[end] = b'\'';
-    for (byte, pair) in key
-        .expose()
-        .iter()
-        .chain(salt)
-        .zip(out[2..end].chunks_exact_mut(2))
-    {
+    for (byte, pair) in key.expose().iter().chain(salt).zip(out[2..end].chunks_exact_mut(2)) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
@@ -142,9 +123,7 @@ fn check_length(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     if length(path)? == u64::from(pages) * PAGE_BYTES {
         return Ok(());
     }
-    Err(StoreError::Damaged {
-        what: "the database has another length than it says",
-    })
+    Err(StoreError::Damaged { what: "the database has another length than it says" })
 }
 
 fn from_io(why: &io::Error) -> StoreError {

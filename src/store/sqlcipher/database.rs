@@ -33,19 +33,11 @@ pub(super) struct Seals {
 
 impl Seals {
     pub(super) fn seal(&self, key: &str, value: &SecureBytes) -> Result<Vec<u8>, StoreError> {
-        Ok(seal(
-            &self.entry_key,
-            value.expose(),
-            &entry_aad(&self.profile, key),
-        )?)
+        Ok(seal(&self.entry_key, value.expose(), &entry_aad(&self.profile, key))?)
     }
 
     pub(super) fn open(&self, key: &str, sealed: &[u8]) -> Result<SecureBytes, StoreError> {
-        Ok(open(
-            &self.entry_key,
-            sealed,
-            &entry_aad(&self.profile, key),
-        )?)
+        Ok(open(&self.entry_key, sealed, &entry_aad(&self.profile, key))?)
     }
 
     /// Sealed bytes of one place, sealed anew for another.
@@ -66,10 +58,8 @@ impl Database {
     ) -> Result<Self, StoreError> {
         let identity = meta::identity(&connection)?;
         let generation = meta::generation(&connection)?;
-        let seals = Seals {
-            entry_key: derive_entry_key(vault_key)?,
-            profile: identity.profile.clone(),
-        };
+        let seals =
+            Seals { entry_key: derive_entry_key(vault_key)?, profile: identity.profile.clone() };
         Ok(Self {
             connection,
             seals,
@@ -134,9 +124,8 @@ impl Database {
         clean: bool,
         work: impl FnOnce(&Transaction<'_>, &Seals) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let answer = work(&transaction, &self.seals)?;
         if clean || !self.written {
             meta::mark_clean(&transaction, clean)?;
@@ -156,47 +145,29 @@ impl Database {
     pub(super) fn integrity_check(&self) -> Result<(), StoreError> {
         let mut bad_pages = self.connection.prepare("PRAGMA cipher_integrity_check")?;
         if bad_pages.query(())?.next()?.is_some() {
-            return Err(StoreError::Damaged {
-                what: "a page was altered",
-            });
+            return Err(StoreError::Damaged { what: "a page was altered" });
         }
-        let answer: String = self
-            .connection
-            .query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))?;
+        let answer: String =
+            self.connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))?;
         if answer != "ok" {
-            return Err(StoreError::Damaged {
-                what: "the tables contradict each other",
-            });
+            return Err(StoreError::Damaged { what: "the tables contradict each other" });
         }
         Ok(())
     }
 
     /// Marks the clean close, then closes. The entry key goes first whatever happens after.
     pub(super) fn close(mut self) -> Result<(), StoreError> {
-        let marked = if self.written {
-            self.mark_clean()
-        } else {
-            Ok(())
-        };
-        let Self {
-            connection,
-            seals,
-            note,
-            ..
-        } = self;
+        let marked = if self.written { self.mark_clean() } else { Ok(()) };
+        let Self { connection, seals, note, .. } = self;
         drop((seals, note));
         // Cached statements are finalised by this; no others outlive a call.
-        connection
-            .close()
-            .map_err(|(_, why)| StoreError::from(why))?;
+        connection.close().map_err(|(_, why)| StoreError::from(why))?;
         marked
     }
 }
 
 /// Milliseconds since the Unix epoch, for the columns that say when.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -61,10 +61,7 @@ impl SqlCipherStore {
             let history = database.history();
             database.write(|transaction, seals| {
                 let value = get_version(transaction, seals, key, version)?;
-                let entry = Put {
-                    set_by,
-                    ..Put::new(key, &value)
-                };
+                let entry = Put { set_by, ..Put::new(key, &value) };
                 put(transaction, seals, &entry, history)
             })
         })
@@ -110,11 +107,7 @@ fn versions(connection: &Connection, key: &str) -> Result<Vec<VersionInfo>, Stor
             })
         })?
         .collect::<Result<_, _>>()?;
-    if found.is_empty() {
-        Err(StoreError::NotFound)
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err(StoreError::NotFound) } else { Ok(found) }
 }
 
 fn get_version(
@@ -139,9 +132,7 @@ fn get_version(
 
 fn older(connection: &Connection, key: &str) -> Result<Vec<u32>, StoreError> {
     let mut find = connection.prepare_cached("SELECT version FROM versions WHERE key = ?1")?;
-    let versions = find
-        .query_map([key], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let versions = find.query_map([key], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(versions)
 }
 

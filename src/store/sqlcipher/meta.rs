@@ -19,13 +19,9 @@ pub(super) fn identity(connection: &Connection) -> Result<Identity, StoreError> 
         return Err(StoreError::Newer { version });
     }
     let profile: String = value(connection, "profile")?;
-    let profile = TrustProfileName::new(&profile).map_err(|_| StoreError::Damaged {
-        what: "the name of the profile",
-    })?;
-    Ok(Identity {
-        vault_id: value(connection, "vault_id")?,
-        profile,
-    })
+    let profile = TrustProfileName::new(&profile)
+        .map_err(|_| StoreError::Damaged { what: "the name of the profile" })?;
+    Ok(Identity { vault_id: value(connection, "vault_id")?, profile })
 }
 
 pub(super) fn generation(connection: &Connection) -> Result<u64, StoreError> {
@@ -42,9 +38,7 @@ pub(super) fn raise_generation(connection: &Connection) -> Result<u64, StoreErro
 
 // SQLite's integers are signed.
 fn counted(generation: i64) -> Result<u64, StoreError> {
-    u64::try_from(generation).map_err(|_| StoreError::Damaged {
-        what: "the generation",
-    })
+    u64::try_from(generation).map_err(|_| StoreError::Damaged { what: "the generation" })
 }
 
 /// Whether the last writer closed the database, or was killed.
@@ -76,7 +70,5 @@ pub(super) fn find<T: FromSql>(
 }
 
 fn value<T: FromSql>(connection: &Connection, name: &str) -> Result<T, StoreError> {
-    find(connection, name)?.ok_or(StoreError::Damaged {
-        what: "the table of the vault's identity",
-    })
+    find(connection, name)?.ok_or(StoreError::Damaged { what: "the table of the vault's identity" })
 }

@@ -82,13 +82,8 @@ impl SqlCipherStore {
 
     fn over(database: Database) -> Self {
         let interrupt = database.interrupt_handle();
-        let shared = Shared {
-            database: Mutex::new(Some(database)),
-            interrupt,
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+        let shared = Shared { database: Mutex::new(Some(database)), interrupt };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Scrubs SQLCipher's copies of the key, and ours of the entry key: later calls answer
@@ -145,10 +140,7 @@ impl SqlCipherStore {
 
     // A thread that panicked with the lock held has rolled its transaction back on the way out.
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
-        self.shared
-            .database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn off_the_loop<T: Send + 'static>(
@@ -169,8 +161,7 @@ impl SecretsStore for SqlCipherStore {
 
     async fn set(&self, key: &str, value: &SecureBytes) -> Result<(), StoreError> {
         let (key, value) = (key.to_owned(), value.try_clone()?);
-        self.off_the_loop(move |store| store.put(&Put::new(&key, &value)).map(drop))
-            .await
+        self.off_the_loop(move |store| store.put(&Put::new(&key, &value)).map(drop)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

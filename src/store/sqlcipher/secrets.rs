@@ -29,12 +29,7 @@ impl<'a> Put<'a> {
     /// `value` under `key`, with nothing else known.
     #[must_use]
     pub fn new(key: &'a str, value: &'a SecureBytes) -> Self {
-        Self {
-            key,
-            value,
-            set_by: None,
-            expires_at: None,
-        }
+        Self { key, value, set_by: None, expires_at: None }
     }
 }
 
@@ -89,10 +84,7 @@ impl SqlCipherStore {
     ) -> Result<Vec<Result<SecureBytes, StoreError>>, StoreError> {
         self.with(|database| {
             database.read(|connection, seals| {
-                Ok(keys
-                    .iter()
-                    .map(|key| read(connection, seals, key))
-                    .collect())
+                Ok(keys.iter().map(|key| read(connection, seals, key)).collect())
             })
         })
     }
@@ -118,9 +110,7 @@ impl SqlCipherStore {
     /// [`StoreError::Exists`] with the first key that does, unless `overwrite`; else as
     /// [`put`](Self::put).
     pub fn import(&self, entries: &[Put<'_>], overwrite: bool) -> Result<Imported, StoreError> {
-        entries
-            .iter()
-            .try_for_each(|entry| check_entry(entry.key, entry.value))?;
+        entries.iter().try_for_each(|entry| check_entry(entry.key, entry.value))?;
         self.with(|database| {
             let history = database.history();
             database.write(|transaction, seals| {
@@ -130,9 +120,7 @@ impl SqlCipherStore {
                         1 => imported.added += 1,
                         _ if overwrite => imported.overwritten += 1,
                         _ => {
-                            return Err(StoreError::Exists {
-                                key: entry.key.to_owned(),
-                            });
+                            return Err(StoreError::Exists { key: entry.key.to_owned() });
                         }
                     }
                 }
@@ -167,9 +155,7 @@ impl SqlCipherStore {
         self.with(|database| {
             database.read(|connection, _| {
                 let mut list = connection.prepare_cached("SELECT key FROM secrets ORDER BY key")?;
-                let keys = list
-                    .query_map((), |row| row.get(0))?
-                    .collect::<Result<_, _>>()?;
+                let keys = list.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
                 Ok(keys)
             })
         })
@@ -197,9 +183,7 @@ impl SqlCipherStore {
         self.with(|database| {
             database.read(|connection, _| {
                 let mut find = connection.prepare_cached(&format!("{LIST} WHERE s.key = ?1"))?;
-                find.query_row([key], info)
-                    .optional()?
-                    .ok_or(StoreError::NotFound)
+                find.query_row([key], info).optional()?.ok_or(StoreError::NotFound)
             })
         })
     }
@@ -232,11 +216,7 @@ pub(super) fn sealed<'a>(
     row: &'a rusqlite::Row<'_>,
     column: usize,
 ) -> Result<&'a [u8], StoreError> {
-    row.get_ref(column)?
-        .as_blob()
-        .map_err(|_| StoreError::Damaged {
-            what: "a value is no blob",
-        })
+    row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged { what: "a value is no blob" })
 }
 
 pub(super) fn put(

@@ -31,10 +31,7 @@ struct Sandbox {
 
 impl Sandbox {
     fn new() -> Self {
-        Self {
-            folder: TempDir::new().unwrap(),
-            key: bytes(&[0x42; 32]),
-        }
+        Self { folder: TempDir::new().unwrap(), key: bytes(&[0x42; 32]) }
     }
     fn path(&self) -> PathBuf {
         self.folder.path().join("vault.db")
@@ -61,15 +58,11 @@ fn put(store: &SqlCipherStore, key: &str, value: &[u8]) -> Result<u32, StoreErro
 }
 
 fn raw<T>(store: &SqlCipherStore, work: impl FnOnce(&rusqlite::Connection) -> T) -> T {
-    store
-        .with(|database| database.read(|connection, _| Ok(work(connection))))
-        .unwrap()
+    store.with(|database| database.read(|connection, _| Ok(work(connection)))).unwrap()
 }
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 #[tokio::test]
@@ -89,34 +82,16 @@ fn no_value_and_no_key_name_is_in_any_file() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     for n in 0..50 {
-        put(
-            &store,
-            &format!("planted/key-name-{n}"),
-            b"planted value, in the clear",
-        )
-        .unwrap();
+        put(&store, &format!("planted/key-name-{n}"), b"planted value, in the clear").unwrap();
     }
-    store
-        .rename("planted/key-name-7", "planted/other-name")
-        .unwrap();
+    store.rename("planted/key-name-7", "planted/other-name").unwrap();
     store.remove("planted/key-name-8").unwrap();
-    store
-        .approvals_put("/home/planted/manifest", 0, b"planted items")
-        .unwrap();
+    store.approvals_put("/home/planted/manifest", 0, b"planted items").unwrap();
     let open = sandbox.files();
     store.pragma_rekey_clear().unwrap();
     for files in [open, sandbox.files()] {
-        for planted in [
-            &b"planted"[..],
-            b"SQLite format 3",
-            b"secrets_times",
-            b"work",
-        ] {
-            assert!(
-                !holds(&files, planted),
-                "{}",
-                String::from_utf8_lossy(planted)
-            );
+        for planted in [&b"planted"[..], b"SQLite format 3", b"secrets_times", b"work"] {
+            assert!(!holds(&files, planted), "{}", String::from_utf8_lossy(planted));
         }
     }
 }
@@ -129,10 +104,7 @@ fn one_key_opens_no_other_vault_and_leaves_it_as_it_was() {
     let answer = SqlCipherStore::open(&sandbox.path(), &bytes(&[0x43; 32]));
     assert!(matches!(answer.unwrap_err(), StoreError::Damaged { .. }));
     assert_eq!(fs::read(sandbox.path()).unwrap(), before);
-    assert_eq!(
-        sandbox.open().unwrap().read("key").unwrap().expose(),
-        b"value"
-    );
+    assert_eq!(sandbox.open().unwrap().read("key").unwrap().expose(), b"value");
 }
 
 #[test]
@@ -184,9 +156,7 @@ fn ten_thousand_stored_nonces_are_all_different() {
             .prepare("SELECT value FROM secrets UNION ALL SELECT value FROM versions")
             .unwrap();
         let nonces = all.query_map((), |row| row.get::<_, Vec<u8>>(0)).unwrap();
-        nonces
-            .map(|sealed| sealed.unwrap()[..NONCE_BYTES].to_vec())
-            .collect()
+        nonces.map(|sealed| sealed.unwrap()[..NONCE_BYTES].to_vec()).collect()
     });
     assert_eq!(nonces.len(), 10_000);
 }
@@ -199,23 +169,13 @@ fn a_swapped_row_is_refused() {
     put(&store, "theirs", b"high").unwrap();
     raw(&store, |connection| {
         let theirs: Vec<u8> = connection
-            .query_row(
-                "SELECT value FROM secrets WHERE key = 'theirs'",
-                (),
-                |row| row.get(0),
-            )
+            .query_row("SELECT value FROM secrets WHERE key = 'theirs'", (), |row| row.get(0))
             .unwrap();
         connection
-            .execute(
-                "UPDATE secrets SET value = ?1 WHERE key = 'mine'",
-                params![theirs],
-            )
+            .execute("UPDATE secrets SET value = ?1 WHERE key = 'mine'", params![theirs])
             .unwrap();
     });
-    assert!(matches!(
-        store.read("mine").unwrap_err(),
-        StoreError::Damaged { .. }
-    ));
+    assert!(matches!(store.read("mine").unwrap_err(), StoreError::Damaged { .. }));
     assert_eq!(store.read("theirs").unwrap().expose(), b"high");
 }
 
@@ -255,9 +215,8 @@ fn never_wrong(sandbox: &Sandbox, damaged: &[u8], expected: &[(String, Vec<u8>)]
 fn flipped_bits_and_cuts_never_give_a_wrong_value_nor_an_empty_vault() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
-    let expected: Vec<(String, Vec<u8>)> = (0..60)
-        .map(|n| (format!("key-{n:02}"), vec![n; 300]))
-        .collect();
+    let expected: Vec<(String, Vec<u8>)> =
+        (0..60).map(|n| (format!("key-{n:02}"), vec![n; 300])).collect();
     for (key, value) in &expected {
         put(&store, key, value).unwrap();
     }
@@ -269,17 +228,11 @@ fn flipped_bits_and_cuts_never_give_a_wrong_value_nor_an_empty_vault() {
         let mut bent = whole.clone();
         let bit = xorshift(&mut state) % (bent.len() * 8);
         bent[bit / 8] ^= 1 << (bit % 8);
-        assert!(
-            never_wrong(&sandbox, &bent, &expected),
-            "bit {bit} unnoticed"
-        );
+        assert!(never_wrong(&sandbox, &bent, &expected), "bit {bit} unnoticed");
     }
     for _ in 0..200 {
         let length = xorshift(&mut state) % whole.len();
-        assert!(
-            never_wrong(&sandbox, &whole[..length], &expected),
-            "cut at {length} unnoticed"
-        );
+        assert!(never_wrong(&sandbox, &whole[..length], &expected), "cut at {length} unnoticed");
     }
     let longer = [&whole[..], &[0; 4096]].concat();
     assert!(never_wrong(&sandbox, &longer, &expected));
@@ -291,10 +244,7 @@ fn a_missing_empty_or_linked_database_is_never_made_anew() {
     assert_eq!(sandbox.open().unwrap_err(), StoreError::Unreachable);
     assert!(!sandbox.path().exists());
     fs::write(sandbox.path(), b"").unwrap();
-    assert!(matches!(
-        sandbox.open().unwrap_err(),
-        StoreError::Damaged { .. }
-    ));
+    assert!(matches!(sandbox.open().unwrap_err(), StoreError::Damaged { .. }));
     assert_eq!(fs::metadata(sandbox.path()).unwrap().len(), 0);
     fs::remove_file(sandbox.path()).unwrap();
     let elsewhere = Sandbox::new();
@@ -309,10 +259,7 @@ fn creating_over_something_leaves_it_alone() {
     put(&sandbox.create(), "key", b"value").unwrap();
     let again = SqlCipherStore::create(&sandbox.path(), &sandbox.key, &profile("work"), [8; 16]);
     assert!(again.is_err());
-    assert_eq!(
-        sandbox.open().unwrap().read("key").unwrap().expose(),
-        b"value"
-    );
+    assert_eq!(sandbox.open().unwrap().read("key").unwrap().expose(), b"value");
 }
 
 #[test]
@@ -320,15 +267,10 @@ fn a_newer_format_is_refused_by_its_number() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     raw(&store, |connection| {
-        connection
-            .execute("UPDATE meta SET value = 2 WHERE name = 'format'", ())
-            .unwrap();
+        connection.execute("UPDATE meta SET value = 2 WHERE name = 'format'", ()).unwrap();
     });
     store.pragma_rekey_clear().unwrap();
-    assert_eq!(
-        sandbox.open().unwrap_err(),
-        StoreError::Newer { version: 2 }
-    );
+    assert_eq!(sandbox.open().unwrap_err(), StoreError::Newer { version: 2 });
 }
 
 #[test]
@@ -341,14 +283,8 @@ fn a_cleared_store_is_locked_for_good_and_opens_again() {
     assert_eq!(store.pragma_rekey_clear(), Ok(()));
     assert_eq!(store.read("key").unwrap_err(), StoreError::Locked);
     assert_eq!(store.keys().unwrap_err(), StoreError::Locked);
-    assert_eq!(
-        put(&store, "key", b"value").unwrap_err(),
-        StoreError::Locked
-    );
-    assert_eq!(
-        store.clone().integrity_check().unwrap_err(),
-        StoreError::Locked
-    );
+    assert_eq!(put(&store, "key", b"value").unwrap_err(), StoreError::Locked);
+    assert_eq!(store.clone().integrity_check().unwrap_err(), StoreError::Locked);
     let again = sandbox.open().unwrap();
     assert_eq!(again.read("key").unwrap().expose(), b"value");
     assert!(again.closed_cleanly().unwrap());
@@ -411,32 +347,18 @@ fn older_versions_are_kept_up_to_the_limit_and_come_back() {
     for n in 1..=6 {
         assert_eq!(put(&store, "key", &[n]).unwrap(), u32::from(n));
     }
-    let numbers: Vec<u32> = store
-        .versions("key")
-        .unwrap()
-        .iter()
-        .map(|v| v.version)
-        .collect();
+    let numbers: Vec<u32> = store.versions("key").unwrap().iter().map(|v| v.version).collect();
     assert_eq!(numbers, [6, 5, 4, 3]);
     assert_eq!(store.get_version("key", 3).unwrap().expose(), [3]);
     assert_eq!(store.get_version("key", 6).unwrap().expose(), [6]);
-    assert_eq!(
-        store.get_version("key", 2).unwrap_err(),
-        StoreError::NotFound
-    );
+    assert_eq!(store.get_version("key", 2).unwrap_err(), StoreError::NotFound);
     assert_eq!(store.rollback("key", 3, Some("cli")).unwrap(), 7);
     assert_eq!(store.read("key").unwrap().expose(), [3]);
     assert_eq!(store.info("key").unwrap().set_by.as_deref(), Some("cli"));
-    assert_eq!(
-        store.rollback("key", 1, None).unwrap_err(),
-        StoreError::NotFound
-    );
+    assert_eq!(store.rollback("key", 1, None).unwrap_err(), StoreError::NotFound);
     store.remove("key").unwrap();
     assert_eq!(store.versions("key").unwrap_err(), StoreError::NotFound);
-    assert_eq!(
-        store.get_version("key", 6).unwrap_err(),
-        StoreError::NotFound
-    );
+    assert_eq!(store.get_version("key", 6).unwrap_err(), StoreError::NotFound);
     store.keep_history(0).unwrap();
     put(&store, "key", b"a").unwrap();
     put(&store, "key", b"b").unwrap();
@@ -448,12 +370,7 @@ fn created_at_stays_and_updated_at_moves() {
     let sandbox = Sandbox::new();
     let store = sandbox.create();
     let value = bytes(b"v");
-    store
-        .put(&Put {
-            expires_at: Some(99),
-            ..Put::new("key", &value)
-        })
-        .unwrap();
+    store.put(&Put { expires_at: Some(99), ..Put::new("key", &value) }).unwrap();
     let first = store.info("key").unwrap();
     assert_eq!(
         (first.version, first.created_at, first.expires_at),
@@ -477,26 +394,15 @@ fn a_renamed_secret_keeps_its_versions_and_times() {
     put(&store, "taken", b"x").unwrap();
     let before = store.info("old").unwrap();
     std::thread::sleep(Duration::from_millis(2));
-    let exists = StoreError::Exists {
-        key: "taken".to_owned(),
-    };
+    let exists = StoreError::Exists { key: "taken".to_owned() };
     assert_eq!(store.rename("old", "taken").unwrap_err(), exists);
-    assert_eq!(
-        store.rename("none", "new").unwrap_err(),
-        StoreError::NotFound
-    );
-    assert!(matches!(
-        store.rename("old", "a//b").unwrap_err(),
-        StoreError::InvalidKey(_)
-    ));
+    assert_eq!(store.rename("none", "new").unwrap_err(), StoreError::NotFound);
+    assert!(matches!(store.rename("old", "a//b").unwrap_err(), StoreError::InvalidKey(_)));
     store.rename("old", "new/name").unwrap();
     assert_eq!(store.read("old").unwrap_err(), StoreError::NotFound);
     assert_eq!(store.read("new/name").unwrap().expose(), b"2");
     assert_eq!(store.get_version("new/name", 1).unwrap().expose(), b"1");
-    let renamed = SecretInfo {
-        key: "new/name".to_owned(),
-        ..before
-    };
+    let renamed = SecretInfo { key: "new/name".to_owned(), ..before };
     assert_eq!(store.info("new/name").unwrap(), renamed);
     assert_eq!(store.keys().unwrap(), ["new/name", "taken"]);
     store.integrity_check().unwrap();
@@ -508,23 +414,11 @@ fn an_import_is_all_or_nothing() {
     let store = sandbox.create();
     put(&store, "b", b"there").unwrap();
     let value = bytes(b"imported");
-    let entries = [
-        Put::new("a", &value),
-        Put::new("b", &value),
-        Put::new("c", &value),
-    ];
-    let exists = StoreError::Exists {
-        key: "b".to_owned(),
-    };
+    let entries = [Put::new("a", &value), Put::new("b", &value), Put::new("c", &value)];
+    let exists = StoreError::Exists { key: "b".to_owned() };
     assert_eq!(store.import(&entries, false).unwrap_err(), exists);
     assert_eq!(store.keys().unwrap(), ["b"]);
-    assert_eq!(
-        store.import(&entries, true).unwrap(),
-        Imported {
-            added: 2,
-            overwritten: 1
-        }
-    );
+    assert_eq!(store.import(&entries, true).unwrap(), Imported { added: 2, overwritten: 1 });
     assert_eq!(store.get_version("b", 1).unwrap().expose(), b"there");
 }
 
@@ -537,18 +431,11 @@ fn approvals_come_back_as_they_were_put() {
     store.approvals_put("/b/pds.toml", 1000, b"other").unwrap();
     let found = store.approvals_get("/b/pds.toml").unwrap().unwrap();
     assert_eq!((found.owner, found.items.as_slice()), (1000, &b"other"[..]));
-    let paths: Vec<String> = store
-        .approvals_list()
-        .unwrap()
-        .into_iter()
-        .map(|approval| approval.path)
-        .collect();
+    let paths: Vec<String> =
+        store.approvals_list().unwrap().into_iter().map(|approval| approval.path).collect();
     assert_eq!(paths, ["/a/pds.toml", "/b/pds.toml"]);
     store.approvals_delete("/a/pds.toml").unwrap();
-    assert_eq!(
-        store.approvals_delete("/a/pds.toml").unwrap_err(),
-        StoreError::NotFound
-    );
+    assert_eq!(store.approvals_delete("/a/pds.toml").unwrap_err(), StoreError::NotFound);
     assert_eq!(store.approvals_get("/a/pds.toml").unwrap(), None);
 }
 
@@ -596,10 +483,7 @@ fn listing_walks_indexes_without_values() {
             })
             .collect()
     });
-    assert!(
-        plans.iter().all(|plan| plan.contains("COVERING INDEX")),
-        "{plans:?}"
-    );
+    assert!(plans.iter().all(|plan| plan.contains("COVERING INDEX")), "{plans:?}");
 }
 
 const VICTIM: &str = "PDS_TEST_KILLED_WRITER";
@@ -613,15 +497,8 @@ fn killed_writer() {
     let store = SqlCipherStore::open(&PathBuf::from(path), &bytes(&[0x42; 32])).unwrap();
     let first = store.keys().unwrap().len();
     for n in first.. {
-        put(
-            &store,
-            &format!("k{n}"),
-            n.to_string().repeat(500).as_bytes(),
-        )
-        .unwrap();
-        std::io::stdout()
-            .write_all(format!("acknowledged {n}\n").as_bytes())
-            .unwrap();
+        put(&store, &format!("k{n}"), n.to_string().repeat(500).as_bytes()).unwrap();
+        std::io::stdout().write_all(format!("acknowledged {n}\n").as_bytes()).unwrap();
     }
 }
 
@@ -632,12 +509,7 @@ fn what_was_acknowledged_survives_kill_9() {
     let (mut acknowledged, mut state) = (0, 0x2545_f491_4f6c_dd1d);
     for round in 0..25 {
         let mut writer = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "store::sqlcipher::tests::killed_writer",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "store::sqlcipher::tests::killed_writer", "--ignored", "--nocapture"])
             .env(VICTIM, sandbox.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -661,16 +533,10 @@ fn what_was_acknowledged_survives_kill_9() {
         let store = sandbox.open().unwrap();
         store.integrity_check().unwrap();
         let found = store.keys().unwrap().len();
-        assert!(
-            found >= acknowledged,
-            "round {round}: {found} of {acknowledged}"
-        );
+        assert!(found >= acknowledged, "round {round}: {found} of {acknowledged}");
         for n in 0..found {
             let expected = n.to_string().repeat(500);
-            assert_eq!(
-                store.read(&format!("k{n}")).unwrap().expose(),
-                expected.as_bytes()
-            );
+            assert_eq!(store.read(&format!("k{n}")).unwrap().expose(), expected.as_bytes());
         }
     }
     assert!(acknowledged >= 25);

@@ -88,11 +88,7 @@ fn random<const N: usize>() -> Result<[u8; N], VaultError> {
 fn remove_leftovers(vaults: &Path, prefix: &str) -> Result<(), VaultError> {
     let found = fs::read_dir(vaults).map_err(|why| folder::named(vaults, &why))?;
     for entry in found.flatten() {
-        if entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.starts_with(prefix))
-        {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
             fs::remove_dir_all(entry.path()).map_err(|why| folder::named(&entry.path(), &why))?;
         }
     }
@@ -100,13 +96,7 @@ fn remove_leftovers(vaults: &Path, prefix: &str) -> Result<(), VaultError> {
 }
 
 fn swap_in(beside: &Path, place: &Path) -> Result<(), VaultError> {
-    match renameat2(
-        AT_FDCWD,
-        beside,
-        AT_FDCWD,
-        place,
-        RenameFlags::RENAME_NOREPLACE,
-    ) {
+    match renameat2(AT_FDCWD, beside, AT_FDCWD, place, RenameFlags::RENAME_NOREPLACE) {
         // Some file systems do not know the flag. Plain rename replaces an empty folder at most,
         // and nobody but us makes one here while the lock is held.
         Err(Errno::EINVAL | Errno::ENOSYS) => {

@@ -32,25 +32,18 @@ pub(super) fn check_private_file(path: &Path) -> Result<u64, VaultError> {
 pub(super) fn read_private_file(path: &Path, limit: u64) -> Result<Vec<u8>, VaultError> {
     let (file, length) = open_file(path)?;
     if length > limit {
-        return Err(VaultError::Damaged {
-            what: "a file is too long",
-        });
+        return Err(VaultError::Damaged { what: "a file is too long" });
     }
     let mut text = Vec::new();
     // It may grow while it is read.
-    file.take(limit)
-        .read_to_end(&mut text)
-        .map_err(|why| named(path, &why))?;
+    file.take(limit).read_to_end(&mut text).map_err(|why| named(path, &why))?;
     Ok(text)
 }
 
 /// The first bytes of a file.
 pub(super) fn read_start<const N: usize>(path: &Path) -> Result<[u8; N], VaultError> {
     let mut start = [0; N];
-    open_file(path)?
-        .0
-        .read_exact(&mut start)
-        .map_err(|why| named(path, &why))?;
+    open_file(path)?.0.read_exact(&mut start).map_err(|why| named(path, &why))?;
     Ok(start)
 }
 
@@ -67,10 +60,7 @@ pub(super) fn make_folder(path: &Path) -> Result<File, VaultError> {
 
 /// Makes a folder that is not there yet, mode 0700 under any umask.
 pub(super) fn make_new_folder(path: &Path) -> Result<File, VaultError> {
-    DirBuilder::new()
-        .mode(FOLDER_MODE)
-        .create(path)
-        .map_err(|why| named(path, &why))?;
+    DirBuilder::new().mode(FOLDER_MODE).create(path).map_err(|why| named(path, &why))?;
     fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))
         .map_err(|why| named(path, &why))?;
     open_folder(path, OTHERS)
@@ -103,11 +93,7 @@ fn open_folder(path: &Path, forbidden: u32) -> Result<File, VaultError> {
         .custom_flags(O_DIRECTORY | O_NOFOLLOW)
         .open(path)
         .map_err(|why| named(path, &why))?;
-    check_ours(
-        path,
-        &folder.metadata().map_err(|why| named(path, &why))?,
-        forbidden,
-    )?;
+    check_ours(path, &folder.metadata().map_err(|why| named(path, &why))?, forbidden)?;
     Ok(folder)
 }
 
@@ -120,9 +106,7 @@ fn open_file(path: &Path) -> Result<(File, u64), VaultError> {
         .map_err(|why| named(path, &why))?;
     let found = file.metadata().map_err(|why| named(path, &why))?;
     if !found.is_file() {
-        return Err(VaultError::NotPlain {
-            path: path.to_owned(),
-        });
+        return Err(VaultError::NotPlain { path: path.to_owned() });
     }
     check_ours(path, &found, OTHERS)?;
     Ok((file, found.len()))
@@ -130,14 +114,10 @@ fn open_file(path: &Path) -> Result<(File, u64), VaultError> {
 
 fn check_ours(path: &Path, found: &fs::Metadata, forbidden: u32) -> Result<(), VaultError> {
     if found.uid() != geteuid().as_raw() {
-        return Err(VaultError::WrongOwner {
-            path: path.to_owned(),
-        });
+        return Err(VaultError::WrongOwner { path: path.to_owned() });
     }
     if found.mode() & forbidden != 0 {
-        return Err(VaultError::WrongMode {
-            path: path.to_owned(),
-        });
+        return Err(VaultError::WrongMode { path: path.to_owned() });
     }
     Ok(())
 }
@@ -155,9 +135,6 @@ pub(super) fn named(path: &Path, why: &io::Error) -> VaultError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => VaultError::DiskFull,
         io::ErrorKind::PermissionDenied => VaultError::Forbidden { path },
         io::ErrorKind::ReadOnlyFilesystem => VaultError::ReadOnly { path },
-        _ => VaultError::Unusable {
-            path,
-            errno: why.raw_os_error().unwrap_or_default(),
-        },
+        _ => VaultError::Unusable { path, errno: why.raw_os_error().unwrap_or_default() },
     }
 }

@@ -40,11 +40,7 @@ pub(in crate::store) struct GenerationNote {
 
 impl GenerationNote {
     pub(super) fn new(folder: &Path, id: VaultId, mac_key: SecureBytes) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            id,
-            mac_key,
-        }
+        Self { folder: folder.to_owned(), id, mac_key }
     }
 
     /// Notes `generation`: beside, synced, renamed.
@@ -77,10 +73,7 @@ impl GenerationNote {
             Ok(Some(noted)) if found == noted => Ok(Note::Same),
             Ok(Some(noted)) if found > noted => Ok(Note::Behind),
             Ok(Some(_)) | Err(VaultError::NoteAltered) if accept_older => Ok(Note::Accepted),
-            Ok(Some(noted)) => Err(VaultError::WentBack {
-                found: found.0,
-                noted: noted.0,
-            }),
+            Ok(Some(noted)) => Err(VaultError::WentBack { found: found.0, noted: noted.0 }),
             Err(why) => Err(why),
         }
     }
@@ -112,10 +105,7 @@ impl GenerationNote {
     }
 
     fn statement(&self, generation: u64) -> String {
-        format!(
-            "pds-generation 1\nid {}\ngeneration {generation}\n",
-            self.id
-        )
+        format!("pds-generation 1\nid {}\ngeneration {generation}\n", self.id)
     }
 
     fn path(&self) -> PathBuf {

@@ -126,9 +126,7 @@ impl Vault {
         let length = folder::check_private_file(&database)
             .map_err(|why| why.or_missing(VaultError::DatabaseMissing))?;
         if length == 0 {
-            return Err(VaultError::Damaged {
-                what: "the database is empty",
-            });
+            return Err(VaultError::Damaged { what: "the database is empty" });
         }
         header.check_affordable()?;
         let master_key = derive_key_argon2(password, header.salt(), &header.params())?;
@@ -147,10 +145,7 @@ impl Vault {
         let id = header.vault_id();
         let journal_left = self.journal_left();
         let store = self.open_store(id, &master_key)?;
-        let expected = Identity {
-            vault_id: id.0,
-            profile: self.profile.clone(),
-        };
+        let expected = Identity { vault_id: id.0, profile: self.profile.clone() };
         if store.identity()? != expected {
             return Err(VaultError::OtherVault);
         }
@@ -171,13 +166,7 @@ impl Vault {
             // Checked once is enough; where it can't be written, it is checked again next time.
             let _ = store.mark_clean();
         }
-        Ok(Unlocked {
-            master_key,
-            store,
-            header,
-            note,
-            integrity_checked: unclean,
-        })
+        Ok(Unlocked { master_key, store, header, note, integrity_checked: unclean })
     }
 
     fn open_store(
@@ -195,20 +184,13 @@ impl Vault {
 
     // A journal with something in it is a write that was cut off.
     fn journal_left(&self) -> bool {
-        self.folder()
-            .join(JOURNAL)
-            .symlink_metadata()
-            .is_ok_and(|found| found.len() > 0)
+        self.folder().join(JOURNAL).symlink_metadata().is_ok_and(|found| found.len() > 0)
     }
 }
 
 fn has_another_salt(database: &Path, id: VaultId) -> bool {
     folder::read_start::<SALT_BYTES>(database).is_ok_and(|salt| {
-        let differing: u32 = salt
-            .iter()
-            .zip(id.0)
-            .map(|(a, b)| (a ^ b).count_ones())
-            .sum();
+        let differing: u32 = salt.iter().zip(id.0).map(|(a, b)| (a ^ b).count_ones()).sum();
         differing >= OTHER_SALT_BITS
     })
 }

@@ -9,11 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{crypto::KdfParams, store::Put};
 
-const CHEAP: KdfParams = KdfParams {
-    memory_kib: 19 * 1024,
-    passes: 2,
-    lanes: 1,
-};
+const CHEAP: KdfParams = KdfParams { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
 const PASSWORD: &[u8] = b"correct horse";
 
 fn bytes(value: &[u8]) -> SecureBytes {
@@ -66,14 +62,8 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn a_vault_opens_with_its_password_and_no_other() {
     let (_home, vault) = Home::with_vault();
-    assert_eq!(
-        vault.unlock(b"Correct horse", false).unwrap_err(),
-        VaultError::WrongPassword
-    );
-    assert_eq!(
-        vault.unlock(b"", false).unwrap_err(),
-        VaultError::WrongPassword
-    );
+    assert_eq!(vault.unlock(b"Correct horse", false).unwrap_err(), VaultError::WrongPassword);
+    assert_eq!(vault.unlock(b"", false).unwrap_err(), VaultError::WrongPassword);
     let unlocked = vault.unlock(PASSWORD, false).unwrap();
     assert_eq!(unlocked.store.read("key").unwrap().expose(), b"value");
     assert_eq!(unlocked.header.params(), CHEAP);
@@ -86,21 +76,12 @@ fn folders_are_0700_and_files_0600() {
     let (home, vault) = Home::with_vault();
     let mut files = 0;
     for folder in [home.vaults(), vault.folder(), home.generations()] {
-        assert_eq!(
-            fs::metadata(&folder).unwrap().mode() & 0o7777,
-            0o700,
-            "{folder:?}"
-        );
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o7777, 0o700, "{folder:?}");
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {
                 files += 1;
-                assert_eq!(
-                    entry.metadata().unwrap().mode() & 0o7777,
-                    0o600,
-                    "{:?}",
-                    entry.path()
-                );
+                assert_eq!(entry.metadata().unwrap().mode() & 0o7777, 0o600, "{:?}", entry.path());
             }
         }
     }
@@ -114,10 +95,7 @@ fn the_modes_are_the_same_under_any_umask() {
         let status = std::process::Command::new("sh")
             .args(["-c", "umask $1; exec \"$0\" -q --exact \"$2\""])
             .arg(std::env::current_exe().unwrap())
-            .args([
-                umask,
-                "store::vault::tests::folders_are_0700_and_files_0600",
-            ])
+            .args([umask, "store::vault::tests::folders_are_0700_and_files_0600"])
             .stdout(std::process::Stdio::null())
             .status();
         assert!(status.unwrap().success(), "umask {umask}");
@@ -128,10 +106,7 @@ fn the_modes_are_the_same_under_any_umask() {
 fn creating_refuses_what_is_there_and_cleans_up_what_a_killed_one_left() {
     let (home, vault) = Home::with_vault();
     let before = fs::read(vault.folder().join(HEADER)).unwrap();
-    assert_eq!(
-        vault.create(PASSWORD, &CHEAP, None).unwrap_err(),
-        VaultError::Exists
-    );
+    assert_eq!(vault.create(PASSWORD, &CHEAP, None).unwrap_err(), VaultError::Exists);
     assert_eq!(fs::read(vault.folder().join(HEADER)).unwrap(), before);
     let other = home.vault("other");
     let leftover = home.vaults().join(".other.new-0123");
@@ -143,23 +118,14 @@ fn creating_refuses_what_is_there_and_cleans_up_what_a_killed_one_left() {
     assert!(!leftover.exists());
     assert!(unrelated.exists());
     assert!(!home.vault("none").exists());
-    assert_eq!(
-        home.vault("none").unlock(PASSWORD, false).unwrap_err(),
-        VaultError::Missing
-    );
+    assert_eq!(home.vault("none").unlock(PASSWORD, false).unwrap_err(), VaultError::Missing);
 }
 
 #[test]
 fn a_failed_creation_leaves_nothing() {
     let home = Home::new();
-    let absurd = KdfParams {
-        memory_kib: 8,
-        ..CHEAP
-    };
-    assert_eq!(
-        home.vault("p").create(PASSWORD, &absurd, None).unwrap_err(),
-        VaultError::Absurd
-    );
+    let absurd = KdfParams { memory_kib: 8, ..CHEAP };
+    assert_eq!(home.vault("p").create(PASSWORD, &absurd, None).unwrap_err(), VaultError::Absurd);
     assert!(!home.vaults().exists());
 }
 
@@ -169,21 +135,12 @@ fn a_missing_header_or_database_is_never_replaced() {
     let (header, database) = (vault.folder().join(HEADER), vault.folder().join(DATABASE));
     let aside = vault.folder().join("aside");
     fs::rename(&header, &aside).unwrap();
-    assert_eq!(
-        vault.unlock(PASSWORD, false).unwrap_err(),
-        VaultError::HeaderMissing
-    );
-    assert_eq!(
-        vault.create(PASSWORD, &CHEAP, None).unwrap_err(),
-        VaultError::Exists
-    );
+    assert_eq!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::HeaderMissing);
+    assert_eq!(vault.create(PASSWORD, &CHEAP, None).unwrap_err(), VaultError::Exists);
     assert!(!header.exists());
     fs::rename(&aside, &header).unwrap();
     fs::rename(&database, &aside).unwrap();
-    assert_eq!(
-        vault.unlock(PASSWORD, false).unwrap_err(),
-        VaultError::DatabaseMissing
-    );
+    assert_eq!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::DatabaseMissing);
     assert!(!database.exists());
     fs::write(&database, b"").unwrap();
     fs::set_permissions(&database, Permissions::from_mode(0o600)).unwrap();
@@ -226,20 +183,12 @@ fn links_strangers_modes_and_fifos_are_refused() {
     let folder = vault.folder();
     fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
     let refused = vault.unlock(PASSWORD, false).unwrap_err();
-    assert_eq!(
-        refused,
-        VaultError::WrongMode {
-            path: folder.clone()
-        }
-    );
+    assert_eq!(refused, VaultError::WrongMode { path: folder.clone() });
     fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
     let aside = home.0.path().join("folder");
     fs::rename(&folder, &aside).unwrap();
     symlink(&aside, &folder).unwrap();
-    assert_eq!(
-        vault.unlock(PASSWORD, false).unwrap_err(),
-        VaultError::NotPlain { path: folder }
-    );
+    assert_eq!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::NotPlain { path: folder });
 }
 
 #[test]
@@ -247,31 +196,17 @@ fn a_damaged_header_is_damaged_and_a_resummed_one_is_a_wrong_password() {
     let (_home, vault) = Home::with_vault();
     let path = vault.folder().join(HEADER);
     let whole = fs::read_to_string(&path).unwrap();
-    for bent in [
-        whole[..whole.len() / 2].to_owned(),
-        String::new(),
-        whole.replace("t=2", "t=3"),
-    ] {
+    for bent in [whole[..whole.len() / 2].to_owned(), String::new(), whole.replace("t=2", "t=3")] {
         fs::write(&path, bent).unwrap();
         let refused = vault.unlock(PASSWORD, false).unwrap_err();
         assert_eq!(refused, VaultError::Damaged { what: "the header" });
     }
     fs::write(&path, vec![b'x'; HEADER_MAX_BYTES as usize + 1]).unwrap();
-    assert!(matches!(
-        vault.unlock(PASSWORD, false).unwrap_err(),
-        VaultError::Damaged { .. }
-    ));
+    assert!(matches!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::Damaged { .. }));
     // Somebody without the password makes guessing cheaper, or costlier, and mends the checksum.
     let body = whole[..whole.find("sum ").unwrap()].replace("t=2", "t=3");
-    fs::write(
-        &path,
-        format!("{body}sum {}\n", blake3::hash(body.as_bytes())),
-    )
-    .unwrap();
-    assert_eq!(
-        vault.unlock(PASSWORD, false).unwrap_err(),
-        VaultError::WrongPassword
-    );
+    fs::write(&path, format!("{body}sum {}\n", blake3::hash(body.as_bytes()))).unwrap();
+    assert_eq!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::WrongPassword);
     fs::write(&path, whole).unwrap();
     close(vault.unlock(PASSWORD, false).unwrap());
 }
@@ -319,11 +254,7 @@ fn a_note_that_is_absent_or_behind_is_accepted_and_told_an_altered_one_is_not() 
         let mut bent = whole.clone();
         bent[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, bent).unwrap();
-        assert_eq!(
-            vault.unlock(PASSWORD, false).unwrap_err(),
-            VaultError::NoteAltered,
-            "{bit}"
-        );
+        assert_eq!(vault.unlock(PASSWORD, false).unwrap_err(), VaultError::NoteAltered, "{bit}");
     }
     let unlocked = vault.unlock(PASSWORD, true).unwrap();
     assert_eq!(unlocked.note, Note::Accepted);
@@ -341,10 +272,7 @@ fn a_state_folder_that_can_not_be_written_keeps_no_write_from_being_stored() {
     fs::remove_dir_all(home.generations()).unwrap();
     fs::write(home.generations(), b"a file in its place").unwrap();
     set(&unlocked, "key", b"stored all the same");
-    assert_eq!(
-        unlocked.store.read("key").unwrap().expose(),
-        b"stored all the same"
-    );
+    assert_eq!(unlocked.store.read("key").unwrap().expose(), b"stored all the same");
 }
 
 #[test]
@@ -355,24 +283,15 @@ fn another_vaults_database_is_told_apart_from_a_damaged_one() {
     let database = vault.folder().join(DATABASE);
     let own = fs::read(&database).unwrap();
     fs::write(&database, fs::read(other.folder().join(DATABASE)).unwrap()).unwrap();
-    assert_eq!(
-        vault.unlock(PASSWORD, true).unwrap_err(),
-        VaultError::OtherVault
-    );
+    assert_eq!(vault.unlock(PASSWORD, true).unwrap_err(), VaultError::OtherVault);
     let mut bent = own.clone();
     bent[3] ^= 1;
     fs::write(&database, bent).unwrap();
-    assert!(matches!(
-        vault.unlock(PASSWORD, true).unwrap_err(),
-        VaultError::Damaged { .. }
-    ));
+    assert!(matches!(vault.unlock(PASSWORD, true).unwrap_err(), VaultError::Damaged { .. }));
     // The other profile's whole folder, under this one's name.
     fs::remove_dir_all(vault.folder()).unwrap();
     copy_folder(&other.folder(), &vault.folder());
-    assert_eq!(
-        vault.unlock(PASSWORD, true).unwrap_err(),
-        VaultError::WrongPassword
-    );
+    assert_eq!(vault.unlock(PASSWORD, true).unwrap_err(), VaultError::WrongPassword);
     fs::write(&database, own).unwrap();
     assert!(vault.unlock(PASSWORD, true).is_err());
 }
@@ -387,10 +306,7 @@ fn an_unclean_close_is_checked_before_serving_and_once() {
     close(unlocked);
     fs::write(&database, &as_killed).unwrap();
     let refused = vault.unlock(PASSWORD, false).unwrap_err();
-    assert!(
-        matches!(refused, VaultError::WentBack { .. }),
-        "the clean close was a write, too"
-    );
+    assert!(matches!(refused, VaultError::WentBack { .. }), "the clean close was a write, too");
     let unlocked = vault.unlock(PASSWORD, true).unwrap();
     assert!(unlocked.integrity_checked);
     assert_eq!(unlocked.store.read("key").unwrap().expose(), b"newer");
@@ -401,16 +317,10 @@ fn an_unclean_close_is_checked_before_serving_and_once() {
 #[test]
 fn the_audit_key_comes_back_from_the_vault() {
     let home = Home::new();
-    let keys = AuditKeys {
-        public: [3; 32],
-        private: bytes(&[4; 32]),
-    };
+    let keys = AuditKeys { public: [3; 32], private: bytes(&[4; 32]) };
     let vault = home.vault("work");
     let unlocked = vault.create(PASSWORD, &CHEAP, Some(&keys)).unwrap();
-    assert_eq!(
-        unlocked.store.audit_private_key().unwrap().expose(),
-        [4; 32]
-    );
+    assert_eq!(unlocked.store.audit_private_key().unwrap().expose(), [4; 32]);
     assert_eq!(vault.header().unwrap().audit_public_key(), Some([3; 32]));
     assert!(unlocked.store.keys().unwrap().is_empty());
 }

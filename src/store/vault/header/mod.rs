@@ -57,13 +57,7 @@ impl Header {
         audit: Option<[u8; 32]>,
         mac_key: &SecureBytes,
     ) -> Result<Self, VaultError> {
-        let mut header = Self {
-            id,
-            params,
-            salt,
-            audit,
-            mac: blake3::Hash::from_bytes([0; 32]),
-        };
+        let mut header = Self { id, params, salt, audit, mac: blake3::Hash::from_bytes([0; 32]) };
         header.mac = keyed_mac(mac_key, header.statement().as_bytes())?;
         Ok(header)
     }
@@ -99,16 +93,8 @@ impl Header {
     /// Whether this machine has the memory that the header asks for: it is not authenticated
     /// before that memory was used.
     pub(super) fn check_affordable(&self) -> Result<(), VaultError> {
-        let physical = |what| {
-            sysconf(what)
-                .ok()
-                .flatten()
-                .and_then(|n| u64::try_from(n).ok())
-        };
-        let bytes = match (
-            physical(SysconfVar::_PHYS_PAGES),
-            physical(SysconfVar::PAGE_SIZE),
-        ) {
+        let physical = |what| sysconf(what).ok().flatten().and_then(|n| u64::try_from(n).ok());
+        let bytes = match (physical(SysconfVar::_PHYS_PAGES), physical(SysconfVar::PAGE_SIZE)) {
             (Some(pages), Some(size)) => pages.saturating_mul(size),
             _ => return Ok(()),
         };
@@ -154,24 +140,13 @@ impl Header {
             None => None,
         };
         let mac = blake3::Hash::from_hex(lines.next()?.strip_prefix("mac ")?).ok()?;
-        Some(Self {
-            id,
-            params,
-            salt,
-            audit,
-            mac,
-        })
+        Some(Self { id, params, salt, audit, mac })
     }
 
     fn statement(&self) -> String {
-        let KdfParams {
-            memory_kib,
-            passes,
-            lanes,
-        } = self.params;
-        let audit = self
-            .audit
-            .map_or_else(String::new, |key| format!("audit {}\n", hexadecimal(&key)));
+        let KdfParams { memory_kib, passes, lanes } = self.params;
+        let audit =
+            self.audit.map_or_else(String::new, |key| format!("audit {}\n", hexadecimal(&key)));
         format!(
             "pds-vault {FORMAT}\nid {}\n\
              kdf $argon2id$v=19$m={memory_kib},t={passes},p={lanes}${}\n{audit}",
@@ -190,11 +165,7 @@ fn summed(text: &str) -> Option<&str> {
 }
 
 fn version(text: &str) -> Option<u32> {
-    text.lines()
-        .next()?
-        .strip_prefix("pds-vault ")?
-        .parse()
-        .ok()
+    text.lines().next()?.strip_prefix("pds-vault ")?.parse().ok()
 }
 
 // The PHC string of Argon2id, as far as it says how to derive a key.
@@ -203,11 +174,7 @@ fn phc(text: &str) -> Option<(KdfParams, [u8; SALT_BYTES])> {
     let (costs, salt) = text.strip_prefix("$argon2id$v=19$")?.split_once('$')?;
     let mut costs = costs.split(',');
     let mut cost = |name: &str| costs.next()?.strip_prefix(name)?.parse().ok();
-    let params = KdfParams {
-        memory_kib: cost("m=")?,
-        passes: cost("t=")?,
-        lanes: cost("p=")?,
-    };
+    let params = KdfParams { memory_kib: cost("m=")?, passes: cost("t=")?, lanes: cost("p=")? };
     Some((params, unbase64(salt)?))
 }
 
@@ -224,11 +191,7 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let mut out = [0; N];
     for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
@@ -239,9 +202,7 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
             << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             text.push(char::from(BASE64[(word >> (18 - 6 * place) & 63) as usize]));

@@ -26,11 +26,7 @@ fn what_is_written_is_read() {
         let read = Header::parse(header.text().as_bytes()).unwrap();
         assert_eq!(read, header);
         assert!(read.is_authentic(&key()).unwrap());
-        assert!(
-            !read
-                .is_authentic(&SecureBytes::copy_from(&[6; 32]).unwrap())
-                .unwrap()
-        );
+        assert!(!read.is_authentic(&SecureBytes::copy_from(&[6; 32]).unwrap()).unwrap());
         assert!((header.text().len() as u64) < HEADER_MAX_BYTES);
     }
 }
@@ -50,37 +46,21 @@ fn every_flipped_bit_and_every_cut_is_damage() {
     for bit in 0..text.len() * 8 {
         let mut bent = text.clone();
         bent[bit / 8] ^= 1 << (bit % 8);
-        assert!(
-            matches!(Header::parse(&bent), Err(VaultError::Damaged { .. })),
-            "bit {bit}"
-        );
+        assert!(matches!(Header::parse(&bent), Err(VaultError::Damaged { .. })), "bit {bit}");
     }
     for length in 0..text.len() {
-        assert!(matches!(
-            Header::parse(&text[..length]),
-            Err(VaultError::Damaged { .. })
-        ));
+        assert!(matches!(Header::parse(&text[..length]), Err(VaultError::Damaged { .. })));
     }
-    assert!(matches!(
-        Header::parse(&[&text[..], b"\n"].concat()),
-        Err(VaultError::Damaged { .. })
-    ));
+    assert!(matches!(Header::parse(&[&text[..], b"\n"].concat()), Err(VaultError::Damaged { .. })));
 }
 
 #[test]
 fn absurd_parameters_under_a_good_checksum_are_refused() {
-    for costs in [
-        "m=4294967295,t=3,p=1",
-        "m=65536,t=4000000000,p=1",
-        "m=8,t=1,p=1",
-        "m=65536,t=3,p=255",
-    ] {
+    for costs in
+        ["m=4294967295,t=3,p=1", "m=65536,t=4000000000,p=1", "m=8,t=1,p=1", "m=65536,t=3,p=255"]
+    {
         let bent = body(&header(None)).replace("m=65536,t=3,p=1", costs);
-        assert_eq!(
-            Header::parse(resummed(&bent).as_bytes()),
-            Err(VaultError::Absurd),
-            "{costs}"
-        );
+        assert_eq!(Header::parse(resummed(&bent).as_bytes()), Err(VaultError::Absurd), "{costs}");
     }
 }
 
@@ -99,21 +79,12 @@ fn other_spellings_under_a_good_checksum_are_damage() {
         ("kdf ", ""),
     ] {
         let bent = resummed(&whole.replacen(from, to, 1));
-        assert!(
-            matches!(
-                Header::parse(bent.as_bytes()),
-                Err(VaultError::Damaged { .. })
-            ),
-            "{to}"
-        );
+        assert!(matches!(Header::parse(bent.as_bytes()), Err(VaultError::Damaged { .. })), "{to}");
     }
 }
 
 #[test]
 fn a_later_format_is_told_by_its_number_even_if_all_else_is_other() {
     let later = resummed("pds-vault 7\nwhatever comes\n");
-    assert_eq!(
-        Header::parse(later.as_bytes()),
-        Err(VaultError::Newer { version: 7 })
-    );
+    assert_eq!(Header::parse(later.as_bytes()), Err(VaultError::Newer { version: 7 }));
 }

@@ -1,7 +1,59 @@
-//! Names from a manifest, a vault or a peer, made harmless for a terminal.
+//! How pds speaks: data on standard output, everything else on standard error
+//! as `pds: ` and lower case, with what to do next as `pds: hint: `.
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stderr, reason = "the one place that writes to standard error")]
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+/// One thing to tell a person: what is the matter, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What is the matter.
+    pub message: String,
+    /// What to do about it: where there is one, the very command.
+    pub hint: Option<String>,
+}
+
+impl Told {
+    /// A message, and what to do about it.
+    #[must_use]
+    pub fn new(message: impl fmt::Display, hint: Option<String>) -> Self {
+        Self { message: message.to_string(), hint }
+    }
+
+    /// Says it on standard error. A closed standard error changes nothing.
+    pub fn say(&self) {
+        let mut text = format!("pds: {}\n", self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("pds: hint: {hint}\n"));
+        }
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Says one line on standard error.
+pub fn note(message: impl fmt::Display) {
+    Told::new(message, None).say();
+}
+
+/// Writes data to standard output, all of it.
+///
+/// # Errors
+/// What the kernel says, a closed pipe included.
+pub fn print(data: &[u8]) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(data)?;
+    output.flush()
+}
+
+/// Whether a person sees what goes to standard error.
+#[must_use]
+pub fn is_seen() -> bool {
+    io::stderr().is_terminal()
+}
 
 /// Shows `text` with every character escaped that could move a cursor, change
 /// what is shown, or turn its direction (CVE-2024-50349, CVE-2021-42574).

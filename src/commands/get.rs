@@ -1,0 +1,79 @@
+//! `get`: the bytes, nothing else.
+
+use super::{CommandError, check_key, passwords_of, print, profile_of};
+use crate::{
+    cli,
+    client::{AskError, Asker, ClientError, Wanted},
+    error::Error,
+    home::Home,
+    secret::{SecureBuffer, encode},
+    wire::message::{KeyInProfile, Request, Response},
+};
+
+pub(super) fn get(options: &cli::Get, home: &Home) -> Result<(), Error> {
+    check_key(&options.key)?;
+    let profile = profile_of(&options.profile)?;
+    let passwords = passwords_of(&options.password)?;
+    let mut asker = Asker::new(home, &passwords);
+    let request = Request::Get(KeyInProfile { profile: &profile, key: &options.key });
+    let about = [Wanted { profiles: vec![&profile], key: &options.key }];
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let malformed = || Error::from(AskError::from(ClientError::Malformed));
+    let Response::Values(values) = asker.ask(&request, &about, &mut buffer)? else {
+        return Err(malformed());
+    };
+    let [Some(value)] = values.as_slice() else { return Err(malformed()) };
+    if options.json {
+        let object = as_json(&options.key, value.0)?;
+        return Ok(print(object.as_slice())?);
+    }
+    Ok(print(value.0)?)
+}
+
+/// `{"key": …, "value": …}`, or `"base64"` for what is not UTF-8. Written by hand
+/// because a JSON library would put the value on the ordinary heap.
+fn as_json(key: &str, value: &[u8]) -> Result<SecureBuffer, CommandError> {
+    let mut out = SecureBuffer::new()?;
+    // A key has no character that JSON escapes.
+    out.extend(format!("{{\"key\":\"{key}\",").as_bytes())?;
+    if std::str::from_utf8(value).is_ok() {
+        out.extend(b"\"value\":\"")?;
+        value.iter().try_for_each(|byte| escape(*byte, &mut out))?;
+    } else {
+        out.extend(b"\"base64\":\"")?;
+        out.extend(encode::base64(value)?.expose())?;
+    }
+    out.extend(b"\"}\n")?;
+    Ok(out)
+}
+
+fn escape(byte: u8, out: &mut SecureBuffer) -> Result<(), CommandError> {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| HEX[usize::from(nibble & 15)];
+    match byte {
+        b'"' | b'\\' => out.extend(&[b'\\', byte])?,
+        b'\n' => out.extend(b"\\n")?,
+        0..0x20 | 0x7f => {
+            out.extend(b"\\u00")?;
+            out.extend(&[digit(byte >> 4), digit(byte)])?;
+        }
+        _ => out.extend(&[byte])?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_value_becomes_json_that_reads_back() {
+        let all: String = (0u8..128).map(char::from).chain("é日".chars()).collect();
+        let json = as_json("a/b", all.as_bytes()).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(json.as_slice()).unwrap();
+        assert_eq!(read["value"], all);
+        let json = as_json("a/b", b"\xff\xfe").unwrap();
+        let read: serde_json::Value = serde_json::from_slice(json.as_slice()).unwrap();
+        assert_eq!(read["base64"], "//4=");
+    }
+}

@@ -1,0 +1,47 @@
+//! `list`: names, and with `--json` versions and times.
+
+use super::{CommandError, passwords_of, print, profile_of};
+use crate::{
+    cli,
+    client::{AskError, Asker, ClientError, Wanted},
+    error::Error,
+    home::Home,
+    secret::SecureBuffer,
+    wire::message::{KeyRow, Request, Response},
+};
+
+pub(super) fn list(options: &cli::List, home: &Home) -> Result<(), Error> {
+    let profile = profile_of(&options.profile)?;
+    let passwords = passwords_of(&options.password)?;
+    let mut asker = Asker::new(home, &passwords);
+    let about = [Wanted { profiles: vec![&profile], key: "" }];
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let Response::Keys(rows) = asker.ask(&Request::List(&profile), &about, &mut buffer)? else {
+        return Err(AskError::from(ClientError::Malformed).into());
+    };
+    let text = if options.json { as_json(&rows) } else { as_text(&rows) };
+    Ok(print(text.as_bytes())?)
+}
+
+fn as_text(rows: &[KeyRow<'_>]) -> String {
+    rows.iter().flat_map(|row| [row.key, "\n"]).collect()
+}
+
+fn as_json(rows: &[KeyRow<'_>]) -> String {
+    let row = |row: &KeyRow<'_>| {
+        serde_json::json!({
+            "key": row.key,
+            "version": row.version,
+            "created": stamp(row.created_at),
+            "updated": stamp(row.updated_at),
+            "expires": row.expires_at.map(stamp),
+        })
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    format!("{}\n", serde_json::Value::Array(rows))
+}
+
+/// Milliseconds since 1970 as RFC 3339, UTC; what no calendar has, as it is.
+fn stamp(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |t| t.to_string())
+}

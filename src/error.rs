@@ -1,0 +1,121 @@
+//! What a person may be told when something did not work, and the exit status.
+//!
+//! Each layer owns its errors and their words; only this file knows all of
+//! them. `run` ends with 125 where pds could not, 126 and 127 as env(1) does;
+//! other commands with 1 no, 2 usage, 3 locked, 4 not found, 5 denied, 6 no daemon.
+#![forbid(unsafe_code)]
+
+use crate::{
+    client::{AskError, ClientError, PasswordError},
+    commands::CommandError,
+    daemon::DaemonError,
+    home::HomeError,
+    run::RunError,
+    say::Told,
+    sys::{exec::ExecError, start::EXIT_INTERNAL},
+};
+
+const NO: i32 = 1;
+const USAGE: i32 = 2;
+const NO_DAEMON: i32 = 6;
+const NOT_EXECUTABLE: i32 = 126;
+const COMMAND_NOT_FOUND: i32 = 127;
+
+/// Why `pds` did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line is wrong; or it asked for help or the version.
+    #[error(transparent)]
+    Usage(clap::Error),
+    /// The environment does not say where things are.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A command was not run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The daemon could not be asked, or refused.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Some other command failed by itself.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The daemon could not serve.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        Self::Ask(error.into())
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        Self::Ask(error.into())
+    }
+}
+
+impl Error {
+    /// Says it, all of it, and returns the exit status.
+    pub fn report(&self, is_run: bool) -> i32 {
+        if let Self::Usage(usage) = self {
+            // clap writes help to standard output and mistakes to standard error.
+            let _ = usage.print();
+            return match usage.use_stderr() {
+                true if is_run => EXIT_INTERNAL,
+                true => USAGE,
+                false => 0,
+            };
+        }
+        self.told().iter().for_each(Told::say);
+        self.exit_status(is_run)
+    }
+
+    /// Everything that is the matter.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        match self {
+            Self::Run(error) => error.told(),
+            Self::Ask(error) => error.told(),
+            Self::Command(error) => error.told(),
+            Self::Home(HomeError::Unknown) => {
+                vec![Told::new(self, Some("set PDS_HOME to a folder of yours".to_owned()))]
+            }
+            Self::Home(HomeError::SocketPathTooLong(_)) => {
+                vec![Told::new(self, Some("set PDS_HOME to a shorter path".to_owned()))]
+            }
+            _ => vec![Told::new(self, None)],
+        }
+    }
+
+    /// The exit status that goes with it.
+    #[must_use]
+    pub fn exit_status(&self, is_run: bool) -> i32 {
+        match self {
+            Self::Run(RunError::Exec { error: ExecError::NotFound, .. }) => COMMAND_NOT_FOUND,
+            Self::Run(RunError::Exec { error: ExecError::NotExecutable(_), .. }) => NOT_EXECUTABLE,
+            _ if is_run => EXIT_INTERNAL,
+            Self::Usage(_) => USAGE,
+            Self::Ask(error) | Self::Run(RunError::Ask(error)) => exit_of_ask(error),
+            Self::Command(error) => error.exit_status(),
+            Self::Home(_) | Self::Run(_) | Self::Daemon(_) => NO,
+        }
+    }
+}
+
+fn exit_of_ask(error: &AskError) -> i32 {
+    match error {
+        // Of several, the one that stands in the way of most: locked, denied, not found.
+        AskError::Refused(refusals) => {
+            let statuses = refusals.iter().map(|refusal| refusal.exit_status());
+            statuses
+                .min_by_key(|status| [3, 5, 4].iter().position(|s| s == status).unwrap_or(3))
+                .unwrap_or(NO)
+        }
+        AskError::Client(ClientError::NoDaemon | ClientError::CannotStart(_)) => NO_DAEMON,
+        AskError::Password(PasswordError::NoSource(_)) => 3,
+        AskError::Password(PasswordError::Ambiguous | PasswordError::NotAProfile) => USAGE,
+        AskError::Client(_) | AskError::Password(_) => NO,
+    }
+}

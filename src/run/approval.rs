@@ -1,0 +1,216 @@
+//! What a manifest asks for, put before the person whose secrets they are.
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+
+use super::{
+    RunError,
+    manifest::{Conflict, Delivery, Inherit, Item, Manifest, What},
+    plan::Plan,
+};
+use crate::{
+    client::{AskError, Asker, ClientError, PasswordError, Wanted},
+    say::{Told, escaped},
+    secret::{SecureBuffer, TrustProfileName},
+    sys::terminal::{self, PromptError},
+    wire::message::{Approve, ItemDigest, ManifestClaim, NotApproved, Request, Response},
+};
+
+/// What a manifest claims, as the daemon compares it.
+#[derive(Debug)]
+pub struct Claim<'m> {
+    path: String,
+    owner: u32,
+    items: Vec<(ItemDigest, Item<'m>)>,
+    profiles: Vec<String>,
+}
+
+impl<'m> Claim<'m> {
+    /// The claim of `manifest`, whose profiles are `profiles` where it names none.
+    #[must_use]
+    pub fn new(manifest: &'m Manifest, profiles: &[TrustProfileName]) -> Self {
+        let digest = |item: &Item<'_>| ItemDigest(*blake3::hash(&item.canonical).as_bytes());
+        Self {
+            path: path_as_text(manifest.path.as_os_str().as_bytes()),
+            owner: manifest.owner,
+            items: manifest.items().into_iter().map(|item| (digest(&item), item)).collect(),
+            profiles: profiles.iter().map(|profile| profile.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// Its canonical path, as approvals are kept by.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// As it crosses the socket.
+    #[must_use]
+    pub fn to_wire(&self) -> ManifestClaim<'_> {
+        ManifestClaim {
+            path: &self.path,
+            owner: self.owner,
+            items: self.items.iter().map(|(digest, _)| *digest).collect(),
+            profiles: self.profiles.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// A path as text: itself if it is UTF-8 without a backslash, else with
+/// backslashes doubled and other bytes as `\xNN`, so that no two paths become one.
+#[must_use]
+pub fn path_as_text(path: &[u8]) -> String {
+    let mut text = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// What the last approval of a manifest does not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    path: String,
+    known: bool,
+    lines: Vec<String>,
+}
+
+impl Missing {
+    /// Puts the daemon's digests back into words.
+    #[must_use]
+    pub fn new(plan: &Plan<'_>, claim: Option<&Claim<'_>>, short: &NotApproved) -> Self {
+        let digests: BTreeSet<&ItemDigest> = short.items.iter().collect();
+        let items = claim.map(|claim| claim.items.as_slice()).unwrap_or_default();
+        let missing = items.iter().filter(|(digest, _)| digests.contains(digest));
+        let lines = missing.map(|(_, item)| describe(item.what, &plan.profiles)).collect();
+        let path = claim.map(|claim| claim.path.clone()).unwrap_or_default();
+        Self { path, known: short.known, lines }
+    }
+
+    /// What there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        let path = escaped(&self.path);
+        let mut message = match self.known {
+            true => format!("`{path}` asks for more than you approved:"),
+            false => format!("`{path}` is not approved; it asks for:"),
+        };
+        for line in &self.lines {
+            message.push_str("\n  ");
+            message.push_str(line);
+        }
+        let file = shell_words::quote(&path.to_string()).into_owned();
+        vec![Told::new(message, Some(format!("pds allow {file}")))]
+    }
+
+    /// Asks the person, and has the daemon remember a yes. False for a no, or
+    /// if there is nobody to ask.
+    pub(super) fn ask(
+        &self,
+        asker: &mut Asker<'_>,
+        plan: &Plan<'_>,
+        claim: Option<&Claim<'_>>,
+    ) -> Result<bool, RunError> {
+        let Some(claim) = claim.filter(|_| asker.passwords().may_ask()) else { return Ok(false) };
+        let about: Vec<_> = self.told().into_iter().map(|told| told.message).collect();
+        let question = format!("pds: {}\npds: approve? [y/N] ", about.join("\n"));
+        match terminal::ask(&question) {
+            Ok(answer) if is_yes(&answer) => approve(asker, claim, &vaults(plan)).map(|()| true),
+            Ok(_) | Err(PromptError::NoTerminal | PromptError::Cancelled) => Ok(false),
+            Err(error) => Err(AskError::from(PasswordError::from(error)).into()),
+        }
+    }
+}
+
+/// Whether an answer means yes; anything else means no.
+#[must_use]
+pub fn is_yes(answer: &str) -> bool {
+    answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")
+}
+
+/// The profiles whose vaults keep a plan's approval: those whose keys it asks for.
+#[must_use]
+pub fn vaults(plan: &Plan<'_>) -> BTreeSet<TrustProfileName> {
+    let named: BTreeSet<_> =
+        plan.secrets.iter().flat_map(|secret| secret.profiles.iter().cloned()).collect();
+    if named.is_empty() { plan.profiles.iter().cloned().collect() } else { named }
+}
+
+/// Has the daemon remember that all of a claim is approved, in each of `profiles`.
+///
+/// # Errors
+/// [`RunError::Ask`].
+pub fn approve(
+    asker: &mut Asker<'_>,
+    claim: &Claim<'_>,
+    profiles: &BTreeSet<TrustProfileName>,
+) -> Result<(), RunError> {
+    for profile in profiles {
+        let request = Request::Approve(Approve { profile, manifest: claim.to_wire() });
+        let about = [Wanted { profiles: vec![profile], key: "" }];
+        let mut buffer = SecureBuffer::new()?;
+        match asker.ask(&request, &about, &mut buffer)? {
+            Response::Done => {}
+            _ => return Err(AskError::from(ClientError::Malformed).into()),
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a manifest asks for, a line each.
+#[must_use]
+pub fn describe_all(manifest: &Manifest, profiles: &[TrustProfileName]) -> Vec<String> {
+    manifest.items().iter().map(|item| describe(item.what, profiles)).collect()
+}
+
+/// One thing that is asked for, as a person reads it. Everything in it comes
+/// from the manifest, so everything is escaped.
+fn describe(what: What<'_>, profiles: &[TrustProfileName]) -> String {
+    match what {
+        What::Secret(secret) => {
+            let own = &secret.profiles;
+            let from = if own.is_empty() { profiles } else { own };
+            let from: Vec<_> = from.iter().map(TrustProfileName::as_str).collect();
+            let hidden = match secret.delivery {
+                Delivery::Hidden => ", for templates alone",
+                Delivery::Env => "",
+            };
+            let (variable, key) = (&secret.variable, &secret.key);
+            format!("secret  {variable} = `{key}` of {}{hidden}", from.join(", "))
+        }
+        What::Var(name, value) => format!("plain   {name} = {}", escaped(value)),
+        What::Composed(made) => {
+            format!("made    {} = {}", made.name, escaped(&made.template.source))
+        }
+        What::Inherit(Inherit::All) => "inherit everything".to_owned(),
+        What::Inherit(Inherit::Only(patterns)) => {
+            let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.as_str()).collect();
+            format!("inherit {}", escaped(&patterns.join(", ")))
+        }
+        What::Conflict(Conflict::Secret) => "a variable that is set already is replaced".to_owned(),
+        What::Conflict(Conflict::Environment) => {
+            "a variable that is set already is kept".to_owned()
+        }
+        What::Conflict(Conflict::Error) => "a variable that is set already is an error".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_paths_become_one_text() {
+        assert_eq!(path_as_text("/home/é/pds.toml".as_bytes()), "/home/é/pds.toml");
+        let all = [&b"/a\xff"[..], b"/a\\xff", b"/a\\\\xff", "/aÿ".as_bytes()];
+        let texts: BTreeSet<_> = all.iter().map(|path| path_as_text(path)).collect();
+        assert_eq!(texts.len(), all.len());
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        assert!(is_yes("y") && is_yes("YES"));
+        assert!(!is_yes("") && !is_yes("n") && !is_yes("yep"));
+    }
+}

@@ -1,0 +1,272 @@
+//! Which key for which variable: the manifest and the command line together.
+
+use std::{env, fs, path::PathBuf};
+
+use super::{
+    RunError,
+    manifest::{Composed, Conflict, Delivery, Generate, Inherit, Manifest, ManifestError},
+    refused::{self, Verdict},
+    variable::VariableName,
+};
+use crate::{
+    cli::ManifestOptions,
+    client::DEFAULT_PROFILE,
+    config::{Config, ConfigError},
+    home::Home,
+    say,
+    secret::{InvalidKey, TrustProfileName, validate_secret_key},
+    sys::process::effective_uid,
+};
+
+/// An option or variable whose value is not of its form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadOption {
+    /// `-e` without `=`.
+    #[error("`-e` takes VAR=KEY")]
+    NotAnAssignment,
+    /// Its variable can't be one.
+    #[error("`-e` names no variable before its `=`")]
+    NotAVariable,
+    /// Its key can't be one.
+    #[error("`-e` names no key after its `=`: {0}")]
+    NotAKey(InvalidKey),
+    /// `PDS_PROFILE` can't be a profile.
+    #[error("`PDS_PROFILE` names no profile")]
+    NotAProfile,
+}
+
+/// One value to fetch.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The variable, or the name that templates know it by.
+    pub variable: VariableName,
+    /// The key.
+    pub key: String,
+    /// Where to look, later ones winning. Never empty.
+    pub profiles: Vec<TrustProfileName>,
+    /// Whether nothing starts without it.
+    pub required: bool,
+    /// Whether only templates may have it.
+    pub hidden: bool,
+    /// What stands in for it if it is absent.
+    pub default: Option<String>,
+    /// How to make it if it is absent.
+    pub generate: Option<Generate>,
+}
+
+/// What a run needs.
+#[derive(Debug)]
+pub struct Plan<'m> {
+    /// The manifest, if there is one.
+    pub manifest: Option<&'m Manifest>,
+    /// The profiles where an entry names none of its own. Never empty.
+    pub profiles: Vec<TrustProfileName>,
+    /// The values to fetch.
+    pub secrets: Vec<Planned>,
+    /// Plain values.
+    pub vars: Vec<(VariableName, String)>,
+    /// Values made of others.
+    pub compose: Vec<Composed>,
+}
+
+/// The manifest that the options or the current folder name.
+///
+/// # Errors
+/// [`RunError::Manifest`] also if there is none.
+pub fn manifest(file: Option<&PathBuf>) -> Result<Manifest, RunError> {
+    let named = file
+        .cloned()
+        .or_else(|| env::var_os("PDS_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from));
+    if let Some(path) = named {
+        return Ok(Manifest::load(&path, effective_uid())?);
+    }
+    let start = env::current_dir().map_err(RunError::NoCurrentFolder)?;
+    let home = env::var_os("HOME").and_then(|home| fs::canonicalize(home).ok());
+    Ok(Manifest::find(&start, home.as_deref(), effective_uid())?)
+}
+
+/// As [`manifest`], for `run`, which can do without one if there is an `-e`.
+pub(super) fn manifest_for_run(
+    source: &ManifestOptions,
+    has_assignments: bool,
+) -> Result<Option<Manifest>, RunError> {
+    match manifest(source.manifest.as_ref()) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(RunError::Manifest(ManifestError::NotFound)) if has_assignments => Ok(None),
+        Err(RunError::Manifest(ManifestError::NotFound)) => Err(RunError::NothingToRunWith),
+        Err(error) => Err(error),
+    }
+}
+
+/// The profiles to use: those on the command line, else `PDS_PROFILE`, else the
+/// manifest's, else `default`.
+///
+/// # Errors
+/// [`BadOption::NotAProfile`].
+pub fn profiles(
+    named: &[TrustProfileName],
+    manifest: Option<&Manifest>,
+) -> Result<Vec<TrustProfileName>, BadOption> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    if let Some(set) = env::var_os("PDS_PROFILE").filter(|set| !set.is_empty()) {
+        let name = set.to_str().and_then(|name| TrustProfileName::new(name).ok());
+        return Ok(vec![name.ok_or(BadOption::NotAProfile)?]);
+    }
+    let listed = manifest.map(|manifest| manifest.profiles.clone()).unwrap_or_default();
+    if listed.is_empty() {
+        return TrustProfileName::new(DEFAULT_PROFILE)
+            .map(|default| vec![default])
+            .map_err(|_| BadOption::NotAProfile);
+    }
+    Ok(listed)
+}
+
+impl<'m> Plan<'m> {
+    /// Puts the manifest and the command line together; `-e` counts more.
+    ///
+    /// # Errors
+    /// [`BadOption`].
+    pub fn new(
+        manifest: Option<&'m Manifest>,
+        named: &[TrustProfileName],
+        assignments: &[String],
+    ) -> Result<Self, BadOption> {
+        let profiles = profiles(named, manifest)?;
+        let assigned = assignments
+            .iter()
+            .map(|text| assignment(text, &profiles))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_over = |name: &VariableName| assigned.iter().any(|over| over.variable == *name);
+        let mut plan =
+            Self { manifest, profiles, secrets: Vec::new(), vars: Vec::new(), compose: Vec::new() };
+        if let Some(manifest) = manifest {
+            let kept = |secret: &&_| -> bool {
+                let secret: &super::manifest::SecretReference = secret;
+                !is_over(&secret.variable)
+            };
+            let secrets = manifest.secrets.iter().filter(kept);
+            plan.secrets = secrets.map(|secret| planned(secret, &plan.profiles)).collect();
+            let vars = manifest.vars.iter().filter(|(name, _)| !is_over(name));
+            plan.vars = vars.cloned().collect();
+            let compose = manifest.compose.iter().filter(|made| !is_over(&made.name));
+            plan.compose = compose.cloned().collect();
+        }
+        plan.secrets.extend(assigned);
+        Ok(plan)
+    }
+
+    /// What is kept of the environment.
+    #[must_use]
+    pub fn inherit(&self, clean: bool) -> Inherit {
+        match self.manifest {
+            _ if clean => Inherit::clean(),
+            Some(manifest) => manifest.inherit.clone(),
+            None => Inherit::All,
+        }
+    }
+
+    /// What happens to a variable that is set already.
+    #[must_use]
+    pub fn conflict(&self) -> Conflict {
+        self.manifest.map_or(Conflict::Secret, |manifest| manifest.conflict)
+    }
+
+    /// The variables that the command would get from here.
+    pub fn variables(&self) -> impl Iterator<Item = &VariableName> {
+        let shown = self.secrets.iter().filter(|secret| !secret.hidden);
+        let vars = self.vars.iter().map(|(name, _)| name);
+        vars.chain(shown.map(|secret| &secret.variable))
+            .chain(self.compose.iter().map(|made| &made.name))
+    }
+
+    /// Refuses variables through which a value would take over the command,
+    /// except those that the user's own config lifts for this project. Says
+    /// which are only to be known about.
+    ///
+    /// # Errors
+    /// [`RunError::RefusedVariables`] with all of them.
+    pub fn refuse_variables(&self, home: &Home) -> Result<(), RunError> {
+        for name in self.variables() {
+            if let Verdict::Warned(listed) = refused::judge(name, NOTHING_LIFTED) {
+                say::note(format_args!("warning: `{name}` is set: {}", listed.reason));
+            }
+        }
+        let refused = refused::refusals(self.variables(), NOTHING_LIFTED);
+        if refused.is_empty() {
+            return Ok(());
+        }
+        // Only now is the config worth reading.
+        let lifted = self.lifted(home).map_err(|error| {
+            RunError::Config(format!("{}: {error}", home.config_file().display()))
+        })?;
+        let refused = refused::refusals(self.variables(), &lifted);
+        if refused.is_empty() { Ok(()) } else { Err(RunError::RefusedVariables(refused)) }
+    }
+
+    /// What the user's config lifts for this project.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn lifted(&self, home: &Home) -> Result<Vec<String>, ConfigError> {
+        let folder = self.manifest.map(|manifest| manifest.directory.to_string_lossy());
+        let Some(folder) = folder else { return Ok(Vec::new()) };
+        let config = Config::read(&home.config_file())?;
+        Ok(config.lift.get(folder.as_ref()).map(|lift| lift.variables.clone()).unwrap_or_default())
+    }
+
+    /// A line for each variable: what it will be, from where. No values.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let width = self.variables().map(|name| name.len()).max().unwrap_or(0);
+        let mut lines = Vec::new();
+        for (name, _) in &self.vars {
+            lines.push(format!("{:width$}  plain value", name.as_str()));
+        }
+        for secret in &self.secrets {
+            let profiles: Vec<_> = secret.profiles.iter().map(TrustProfileName::as_str).collect();
+            let how = match (secret.hidden, secret.required) {
+                (true, _) => ", for templates alone",
+                (false, true) => "",
+                (false, false) => ", optional",
+            };
+            let (name, key) = (secret.variable.as_str(), &secret.key);
+            lines.push(format!("{name:width$}  {key} ({}{how})", profiles.join(", ")));
+        }
+        for made in &self.compose {
+            lines.push(format!("{:width$}  made of others", made.name.as_str()));
+        }
+        lines
+    }
+}
+
+const NOTHING_LIFTED: &[&str] = &[];
+
+fn planned(secret: &super::manifest::SecretReference, profiles: &[TrustProfileName]) -> Planned {
+    let own = &secret.profiles;
+    Planned {
+        variable: secret.variable.clone(),
+        key: secret.key.clone(),
+        profiles: if own.is_empty() { profiles.to_vec() } else { own.clone() },
+        required: secret.required,
+        hidden: secret.delivery == Delivery::Hidden,
+        default: secret.default.clone(),
+        generate: secret.generate,
+    }
+}
+
+fn assignment(text: &str, profiles: &[TrustProfileName]) -> Result<Planned, BadOption> {
+    let (name, key) = text.split_once('=').ok_or(BadOption::NotAnAssignment)?;
+    let variable = VariableName::new(name).map_err(|_| BadOption::NotAVariable)?;
+    validate_secret_key(key).map_err(BadOption::NotAKey)?;
+    Ok(Planned {
+        variable,
+        key: key.to_owned(),
+        profiles: profiles.to_vec(),
+        required: true,
+        hidden: false,
+        default: None,
+        generate: None,
+    })
+}
