@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use tokio::io::{Interest, unix::AsyncFd};
-
 use super::{Daemon, audit::SecretOperationAudit, now, stamp};
+use crate::sys::watch_readable;
 
 /// Runs watched at once. Each takes a descriptor, of which there are as few as 1,024.
 const RUNS_MAX: usize = 256;
@@ -73,8 +72,7 @@ impl Runs {
 /// Watches a run until it is over and puts that on record. One that can't be
 /// watched is on record as such.
 pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<Arc<OwnedFd>>) {
-    let process =
-        process.and_then(|process| AsyncFd::register_with_interest(process, Interest::READABLE).ok());
+    let process = process.and_then(|process| watch_readable(process).ok());
     let Some((process, number)) = process.zip(daemon.runs.enter(&run)) else {
         return record(daemon, &run, "not-watched", None);
     };

@@ -7,9 +7,11 @@ mod alloc;
 pub(crate) mod arena;
 pub mod exec;
 pub mod process;
+mod readable;
 mod region;
 pub mod start;
 pub mod terminal;
 
 pub use alloc::WipingAllocator;
+pub use readable::watch_readable;
 pub use region::{Protection, Region, RegionError, weakest_protection};

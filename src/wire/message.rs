@@ -282,9 +282,12 @@ pub struct AuditReport<'b> {
     /// In the order of the trail.
     #[b(3)]
     pub findings: Vec<AuditFinding<'b>>,
-    /// Findings beyond those, of which only the number is told.
+    /// Findings of tampering beyond those, of which only the number is told.
     #[n(4)]
     pub more: u64,
+    /// Other findings beyond those.
+    #[n(5)]
+    pub more_notes: u64,
 }
 
 /// One thing that was found, and where.

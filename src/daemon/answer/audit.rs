@@ -97,6 +97,7 @@ fn to_wire(report: &Report) -> AuditReport<'_> {
         lines: report.lines,
         findings: report.findings.iter().map(finding).collect(),
         more: report.more,
+        more_notes: report.more_notes,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     wire::message::AuditWhat,
 };
 
-/// Findings told one by one; of more only the number.
+/// Findings of tampering, and others, told one by one; of more only the number.
 const FINDINGS_MAX: usize = 1_000;
 /// More than any file has, so that a planted one does not fill the memory.
 const FILE_READ_MAX_BYTES: u64 = 2 * FILE_MAX_BYTES;
@@ -33,7 +33,10 @@ pub(in crate::daemon) struct Report {
     pub(in crate::daemon) segments: u64,
     pub(in crate::daemon) lines: u64,
     pub(in crate::daemon) findings: Vec<Finding>,
+    /// Of tampering, beyond those.
     pub(in crate::daemon) more: u64,
+    /// Of anything else, beyond those.
+    pub(in crate::daemon) more_notes: u64,
 }
 
 /// One thing that was found.
@@ -64,10 +67,15 @@ impl Report {
     }
 
     fn push(&mut self, finding: Finding) {
-        if self.findings.len() < FINDINGS_MAX {
+        // Each sort has a share of its own: many notes may not hide what they stand beside.
+        let is_tampering = finding.what.is_tampering();
+        let same = |found: &&Finding| found.what.is_tampering() == is_tampering;
+        if self.findings.iter().filter(same).count() < FINDINGS_MAX {
             self.findings.push(finding);
-        } else {
+        } else if is_tampering {
             self.more += 1;
+        } else {
+            self.more_notes += 1;
         }
     }
 }
