@@ -136,9 +136,7 @@ impl Refusal {
             Reason::Internal
             | Reason::VaultUnreadable
             | Reason::ReadOnly
-            | Reason::AuditUnreadable => {
-                "the daemon's log says more".to_owned()
-            }
+            | Reason::AuditUnreadable => "the daemon's log says more".to_owned(),
             Reason::Malformed => "pds stop, and try again".to_owned(),
             Reason::NotApproved => "pds allow".to_owned(),
             _ => return None,

@@ -23,7 +23,8 @@ use crate::{
     home::Home,
     secret::{SecureBytes, TrustProfileName},
     store::{
-        AuditKeys, Header, JitDelivery, Note, SqlCipherStore, StoreError, Unlocked, Vault, VaultError,
+        AuditKeys, Header, JitDelivery, Note, SqlCipherStore, StoreError, Unlocked, Vault,
+        VaultError,
     },
     wire::{
         identity::KeyPair,

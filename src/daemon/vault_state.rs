@@ -88,8 +88,7 @@ impl Vaults {
         let approvals = by_path(approvals);
         let head_note = head_note.map(Arc::new);
         let (unlocked_at, used_at) = (now, now);
-        let vault =
-            OpenVault { delivery, approvals, head_note, instance, unlocked_at, used_at };
+        let vault = OpenVault { delivery, approvals, head_note, instance, unlocked_at, used_at };
         state.master_keys.insert(profile.clone(), master_key);
         state.vaults.insert(profile.clone(), vault);
         state.active.insert(profile.clone());

@@ -120,7 +120,10 @@ mod tests {
         let none = AuditFilter::default;
         assert!(record.passes(&none()));
         for (yes, no) in [
-            (AuditFilter { key: some("db/b"), ..none() }, AuditFilter { key: some("db"), ..none() }),
+            (
+                AuditFilter { key: some("db/b"), ..none() },
+                AuditFilter { key: some("db"), ..none() },
+            ),
             (
                 AuditFilter { client: some("launcher"), ..none() },
                 AuditFilter { client: some("ci"), ..none() },

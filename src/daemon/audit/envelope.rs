@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn only_that_vault_opens_it_and_only_for_that_line() {
         let (pair, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-        let to = Recipient { profile: "work".into(), vault: VaultId([1; 16]), public: *pair.public() };
+        let to =
+            Recipient { profile: "work".into(), vault: VaultId([1; 16]), public: *pair.public() };
         let key = SecureBytes::random(KEY_BYTES).unwrap();
         let place = Place { segment: 3, n: 1 };
         let sealed = seal(&key, &to, place).unwrap();

@@ -8,11 +8,7 @@ use super::{
     line::{self, Head, Kind, Piece},
     trail::{FILE_MAX_BYTES, Snapshot, Trail},
 };
-use crate::{
-    secret::SecureBytes,
-    store::VaultId,
-    wire::message::AuditWhat,
-};
+use crate::{secret::SecureBytes, store::VaultId, wire::message::AuditWhat};
 
 /// Findings of tampering, and others, told one by one; of more only the number.
 const FINDINGS_MAX: usize = 1_000;
@@ -113,9 +109,7 @@ fn check(files: &[(u64, Vec<u8>)], head: Option<&Head>, openers: &[Opener]) -> R
     walk.report
 }
 
-fn openings<'p, 't>(
-    pieces: &'p [Piece<'t>],
-) -> impl Iterator<Item = (usize, &'p line::Line<'t>)> {
+fn openings<'p, 't>(pieces: &'p [Piece<'t>]) -> impl Iterator<Item = (usize, &'p line::Line<'t>)> {
     pieces.iter().enumerate().filter_map(|(n, piece)| {
         let line = piece.line.as_ref()?;
         (line.said.kind == Kind::Segment).then_some((n, line))
@@ -135,12 +129,16 @@ struct Walk<'a> {
 /// How a segment ends.
 #[derive(Debug)]
 struct Ended {
+    /// Where it begins, and where it ends.
+    opening: Place,
     place: Place,
     /// Its last line.
     head: Head,
     /// BLAKE3 of its lines.
     digest: String,
     is_closed: bool,
+    /// Whether one of its keys could be had.
+    is_opened: bool,
     /// Whether nothing in it was found altered.
     is_sound: bool,
 }
@@ -265,6 +263,12 @@ impl Walk<'_> {
     fn end(&mut self, head: Option<&Head>) {
         let Some(head) = head else { return };
         let before = self.before.take();
+        // Every vault was given a key of the running segment when it was unlocked.
+        if let Some(before) = before.as_ref().filter(|before| !before.is_opened)
+            && !self.openers.is_empty()
+        {
+            self.report.add(AuditWhat::Altered, before.opening);
+        }
         match before {
             Some(before) if before.head == *head => {}
             Some(before) if before.head.segment == head.segment && before.head.line < head.line => {
@@ -274,12 +278,7 @@ impl Walk<'_> {
             Some(before) if before.head.segment < head.segment => {
                 self.not_closed(&before);
                 let from = before.head.segment + 1;
-                self.report.add_range(
-                    AuditWhat::SegmentsMissing,
-                    before.place,
-                    from,
-                    head.segment,
-                );
+                self.report.add_range(AuditWhat::SegmentsMissing, before.place, from, head.segment);
             }
             Some(before) => self.report.add(AuditWhat::Replaced, before.place),
             None => {
