@@ -346,6 +346,17 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(arguments)
 }
 
+/// Reads the command line of `pds-daemon`, which is that of `pds daemon`.
+///
+/// # Errors
+/// clap's.
+pub fn parse_daemon(arguments: Vec<OsString>) -> Result<Daemon, clap::Error> {
+    let described = Daemon::augment_args(clap::Command::new("pds-daemon"))
+        .about("Serve secrets to pds; started by pds itself")
+        .version(env!("CARGO_PKG_VERSION"));
+    Daemon::from_arg_matches(&described.try_get_matches_from(arguments)?)
+}
+
 /// The description of the whole command line, for the tests that compare it with the manual.
 #[must_use]
 pub fn described() -> clap::Command {

@@ -82,14 +82,6 @@ pub enum CommandError {
     /// It was said already.
     #[error("no")]
     Said,
-    /// A lifetime is not one.
-    #[error("`{option}`: {problem}")]
-    NotADuration {
-        /// The option or variable.
-        option: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
     /// There is no memory for the value.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -132,10 +124,7 @@ impl CommandError {
     #[must_use]
     pub fn exit_status(&self) -> i32 {
         match self {
-            Self::NotAKey { .. }
-            | Self::Generate(_)
-            | Self::UnknownFormat(_)
-            | Self::NotADuration { .. } => 2,
+            Self::NotAKey { .. } | Self::Generate(_) | Self::UnknownFormat(_) => 2,
             _ => 1,
         }
     }

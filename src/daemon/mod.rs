@@ -42,8 +42,9 @@ pub use audit::SecretOperationAudit;
 pub use vault_state::VaultState;
 
 use crate::{
-    config::ConfigError,
-    home::Home,
+    cli,
+    config::{ConfigError, parse_duration},
+    home::{Home, HomeError},
     secret::OutOfSecretMemory,
     store::{BootClock, Clock},
     sys::process,
@@ -73,6 +74,36 @@ pub struct Options {
     pub detached: bool,
     /// The most talkative level to log.
     pub log: Option<String>,
+}
+
+impl Options {
+    /// The options of a command line and of the environment.
+    ///
+    /// # Errors
+    /// [`DaemonError::NotADuration`].
+    pub fn new(options: &cli::Daemon) -> Result<Self, DaemonError> {
+        let value_lifetime = match &options.ttl {
+            Some(ttl) => Some(lifetime("--ttl", ttl)?),
+            None => match std::env::var("PDS_SECRET_TTL") {
+                Ok(ttl) if !ttl.is_empty() => Some(lifetime("PDS_SECRET_TTL", &ttl)?),
+                _ => None,
+            },
+        };
+        let idle_lifetime =
+            options.idle.as_deref().map(|idle| lifetime("--idle", idle)).transpose()?;
+        let log = std::env::var("PDS_LOG").ok();
+        Ok(Self { value_lifetime, idle_lifetime, detached: options.detached, log })
+    }
+}
+
+/// A number of seconds, or a duration with its unit.
+fn lifetime(option: &'static str, text: &str) -> Result<Duration, DaemonError> {
+    let read = match text.parse() {
+        Ok(0) => Err("must be longer than nothing"),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => parse_duration(text),
+    };
+    read.map_err(|problem| DaemonError::NotADuration { option, problem })
 }
 
 /// Why a daemon does not run.
@@ -127,6 +158,17 @@ pub enum DaemonError {
     /// Another daemon holds the lock and does not answer.
     #[error("another daemon holds `{0}` and does not answer")]
     Stuck(PathBuf),
+    /// The environment does not say where things are.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A lifetime is not one.
+    #[error("`{option}`: {problem}")]
+    NotADuration {
+        /// The option or variable.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// There is no memory for the daemon's own keys.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -169,6 +211,10 @@ fn stamp() -> String {
 /// # Errors
 /// [`DaemonError`] if it can't serve.
 pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
+    if options.detached {
+        // A session of its own, or the terminal's signals would reach it.
+        let _ = nix::unistd::setsid();
+    }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
     place::prepare_folders(home)?;
     let Some(mut lock) = wait_for_lock(home)? else {
