@@ -44,7 +44,7 @@ pub enum SealError {
 /// [`SealError::KeyLength`], [`SealError::TooLong`], [`SealError::NoRandomness`].
 pub fn seal(key: &SecureBytes, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut sealed = vec![0; SEAL_OVERHEAD_BYTES + plaintext.len()];
-    getrandom::fill(&mut sealed[..NONCE_BYTES]).map_err(|_| SealError::NoRandomness)?;
+    crate::sys::random::fill(&mut sealed[..NONCE_BYTES]).map_err(|_| SealError::NoRandomness)?;
     encrypt(key.expose(), plaintext, aad, &mut sealed)?;
     Ok(sealed)
 }

@@ -73,7 +73,7 @@ fn arena() -> &'static Mutex<Arena> {
         let mut canary = [0; CANARY_BYTES];
         // A canary need not be secret from this process, only unlikely; should
         // the kernel have no randomness, a constant still catches overruns.
-        let _ = getrandom::fill(&mut canary);
+        let _ = super::random::fill(&mut canary);
         Mutex::new(Arena { extents: Vec::new(), canary: u64::from_ne_bytes(canary) | 1 })
     })
 }

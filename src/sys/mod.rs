@@ -7,6 +7,7 @@ mod alloc;
 pub(crate) mod arena;
 pub mod exec;
 pub mod process;
+pub mod random;
 mod region;
 pub mod start;
 pub mod terminal;

@@ -50,7 +50,7 @@ impl From<snow::Error> for ChannelError {
 
 fn builder<'k>(local: &'k KeyPair, prologue: &'k [u8]) -> Result<Builder<'k>, ChannelError> {
     let params: NoiseParams = NOISE_NAME.parse()?;
-    let resolver = Resolver { static_public: *local.public() };
+    let resolver = Resolver { static_public: *local.public(), shared: local.shared().cloned() };
     Ok(Builder::with_resolver(params, Box::new(resolver))
         .local_private_key(local.private().expose())?
         .prologue(prologue)?)

@@ -23,7 +23,8 @@ impl fmt::Debug for Plaintext<'_> {
     }
 }
 
-/// The digest of one thing that a manifest asks for (BLAKE3, 32 bytes).
+/// The digest of one thing that a manifest asks for (BLAKE2s, 32 bytes). The client
+/// chooses it; the daemon only compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
 #[cbor(transparent)]
 pub struct ItemDigest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
