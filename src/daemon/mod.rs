@@ -47,7 +47,7 @@ use crate::{
     home::{Home, HomeError},
     secret::OutOfSecretMemory,
     store::{BootClock, Clock},
-    sys::process,
+    sys::{heap, process, stack},
     wire,
 };
 use gate::Buckets;
@@ -60,6 +60,9 @@ use vault_state::Vaults;
 const BUILD: &str = concat!("pds ", env!("CARGO_PKG_VERSION"));
 /// How long a daemon that lost the race for the lock waits for the winner to answer.
 const WINNER_MAX: Duration = Duration::from_secs(10);
+/// Threads for SQLite and Argon2. Each has a secret stack, and SQLite serialises
+/// a vault's work anyway.
+const BLOCKING_THREADS_MAX: usize = 4;
 const WINNER_STEP: Duration = Duration::from_millis(2);
 
 /// How a daemon is to run.
@@ -152,6 +155,9 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// SQLite's and OpenSSL's memory can't be protected.
+    #[error(transparent)]
+    UnprotectedHeap(#[from] heap::TooLate),
     /// The event loop can't be set up.
     #[error("can't run the event loop: {0}")]
     EventLoop(io::Error),
@@ -216,6 +222,8 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         let _ = nix::unistd::setsid();
     }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
+    stack::enable_secret_stack();
+    heap::move_library_heaps()?;
     place::prepare_folders(home)?;
     let Some(mut lock) = wait_for_lock(home)? else {
         announce();
@@ -237,6 +245,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         home: home.clone(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .map_err(DaemonError::EventLoop)?;

@@ -13,9 +13,10 @@ use std::{
 
 use super::region::{Protection, Region};
 
-/// Enough for every primitive used here, in a debug build too (measured: Argon2's
-/// compression takes most). Beyond it lies a guard page.
-const STACK_BYTES: usize = 256 << 10;
+/// Enough for every primitive used here, and for their unoptimised frames in a
+/// debug build. Below it lies a guard page. All of it is wiped after each use, so
+/// that it is no larger than it must be.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
 /// Zeros above where the stack begins. Whoever walks it, for a backtrace say, takes
 /// them for the end; without, they would walk into the guard page.
 const HEADROOM_BYTES: usize = 4 << 10;

@@ -8,7 +8,10 @@ use std::{
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use crate::secret::{OutOfSecretMemory, SecureBuffer, SecureBytes};
+use crate::{
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
+    sys::stack::with_secret_stack,
+};
 
 /// Bytes of a private or a public X25519 key (RFC 7748).
 pub const KEY_BYTES: usize = 32;
@@ -53,7 +56,7 @@ impl KeyPair {
     /// [`OutOfSecretMemory`] if the private half can't be kept.
     pub fn generate() -> Result<Self, OutOfSecretMemory> {
         let private = SecureBytes::random(KEY_BYTES)?;
-        let public = PublicKey::from(&scalar(&private)).to_bytes();
+        let public = with_secret_stack(|| PublicKey::from(&scalar(&private)).to_bytes());
         Ok(Self { private, public, shared: None })
     }
 
@@ -63,11 +66,13 @@ impl KeyPair {
     /// # Errors
     /// [`OutOfSecretMemory`] if that can't be kept.
     pub fn remember(&mut self, peer: &PublicStaticKey) -> Result<(), OutOfSecretMemory> {
-        let shared = scalar(&self.private).diffie_hellman(&PublicKey::from(*peer));
-        if shared.was_contributory() {
-            let secret = SecureBytes::copy_from(shared.as_bytes())?;
-            self.shared = Some(Arc::new(StaticShared { peer: *peer, secret }));
-        }
+        let mut secret = SecureBytes::zeroed(KEY_BYTES)?;
+        let contributory = with_secret_stack(|| {
+            let shared = scalar(&self.private).diffie_hellman(&PublicKey::from(*peer));
+            secret.expose_mut().copy_from_slice(shared.as_bytes());
+            shared.was_contributory()
+        });
+        self.shared = contributory.then(|| Arc::new(StaticShared { peer: *peer, secret }));
         Ok(())
     }
 
