@@ -116,7 +116,6 @@ pub struct Run {
     #[arg(
         required = true,
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         value_name = "CMD"
     )]
     pub command: Vec<OsString>,

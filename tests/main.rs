@@ -1,1 +1,28 @@
-//! Claims about the program.
+//! Claims about the program: the real binary, real vaults, a real daemon, a real
+//! terminal, each test in a sandbox of its own.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that can't go on should say where")]
+
+/// What a manifest may ask for, and who says so.
+mod approval;
+/// One daemon, however many start it, and when it ends.
+mod daemon;
+/// What the command finds in its environment.
+mod environment;
+/// Each gate once open and once shut.
+mod gates;
+/// What other processes get from ours: nothing.
+mod hardening;
+/// What comes out of files.
+mod import;
+/// What is left after locking: nothing.
+mod lock;
+/// Questions at a terminal.
+mod prompt;
+/// The command, and everything that it inherits.
+mod run;
+/// Sandboxes, outcomes and terminals.
+mod support;
+/// What is in the vault, and what is said when it is not whole.
+mod vault;
+/// What the daemon does with what it can't read.
+mod wire;
