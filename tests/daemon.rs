@@ -27,7 +27,8 @@ fn twelve_commands_at_once_start_one_daemon() {
     });
     sandbox.pds(["unlock", "--password-file", password]).ok();
     assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
-    let home = format!("PDS_HOME={}", sandbox.home("").display());
+    let home = sandbox.home("").display().to_string();
+    let home = format!("PDS_HOME={}", home.trim_end_matches('/'));
     let ours = |pid: &str| {
         let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         let is_daemon = read("cmdline").windows(10).any(|bytes| bytes == b"--detached");

@@ -128,6 +128,9 @@ async fn converse(
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
         if reply.stop {
             daemon.stop.notify_one();
+            // Open until the process lets go of it: that tells the client that the
+            // socket is gone and the next daemon can start.
+            std::future::pending::<()>().await;
         }
     }
 }
