@@ -113,11 +113,7 @@ pub struct Run {
     #[command(flatten)]
     pub password: PasswordOptions,
     /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 

@@ -16,6 +16,8 @@ mod hardening;
 mod import;
 /// What is left after locking: nothing.
 mod lock;
+/// What stays in memory: nothing.
+mod memory;
 /// Questions at a terminal.
 mod prompt;
 /// The command, and everything that it inherits.

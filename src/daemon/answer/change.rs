@@ -70,7 +70,7 @@ impl Ask<'_> {
         if asked.entries.is_empty() {
             // Nothing to store; but that is the gates' to say, and goes on record.
             let wishes = [whole_profile(Operation::Set, asked.profile)];
-            self.admit("import", &wishes, Claimed::default())?;
+            let _grant = self.admit("import", &wishes, Claimed::default())?;
             return self.record("import", &wishes, Claimed::default(), "granted", &[]);
         }
         let at = |key| KeyInProfile { profile: asked.profile, key };
