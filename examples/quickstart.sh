@@ -10,7 +10,7 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 
 need() {
     command -v "$1" >/dev/null 2>&1 && return
-    printf 'quickstart: `%s` is missing\n' "$1" >&2
+    printf 'quickstart: %s is missing\n' "$1" >&2
     printf 'quickstart: hint: %s\n' "$2" >&2
     exit 1
 }

@@ -6,6 +6,8 @@
 mod approval;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
+/// What the manual says is what the program does.
+mod docs;
 /// What the command finds in its environment.
 mod environment;
 /// Each gate once open and once shut.
@@ -22,6 +24,8 @@ mod memory;
 mod prompt;
 /// The command, and everything that it inherits.
 mod run;
+/// Who imports whom, and how long a file gets.
+mod structure;
 /// Sandboxes, outcomes and terminals.
 mod support;
 /// What is in the vault, and what is said when it is not whole.
