@@ -1,6 +1,7 @@
 //! Claims about the program: the real binary, real vaults, a real daemon, a real
 //! terminal, each test in a sandbox of its own.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that can't go on should say where")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped should say so")]
 
 /// What a manifest may ask for, and who says so.
 mod approval;

@@ -46,7 +46,8 @@ fn a_wrong_password_is_told_from_damage_and_from_a_missing_vault() {
 
 #[test]
 fn each_kind_of_damage_has_its_own_words_and_nothing_is_made_anew() {
-    let damages: [(&str, fn(&Sandbox), &str); 9] = [
+    type Damage = (&'static str, fn(&Sandbox), &'static str);
+    let damages: [Damage; 9] = [
         ("no database", |s| fs::remove_file(file(s, "vault.db")).unwrap(), "has lost its database"),
         ("no header", |s| fs::remove_file(file(s, "header")).unwrap(), "has lost its header"),
         ("empty database", |s| fs::write(file(s, "vault.db"), "").unwrap(), "is damaged"),
