@@ -346,7 +346,17 @@ impl minicbor::encode::Write for SecureBuffer {
 /// # Errors
 /// [`OutOfSecretMemory`] if it does not fit there.
 pub fn encode<M: Encode<()>>(message: &M) -> Result<SecureBuffer, OutOfSecretMemory> {
-    let mut buffer = SecureBuffer::new()?;
+    encode_into(message, SecureBuffer::new()?)
+}
+
+/// Encodes a message at the end of `buffer`, whose capacity the caller has chosen.
+///
+/// # Errors
+/// [`OutOfSecretMemory`] if it does not fit there.
+pub fn encode_into<M: Encode<()>>(
+    message: &M,
+    mut buffer: SecureBuffer,
+) -> Result<SecureBuffer, OutOfSecretMemory> {
     minicbor::encode(message, &mut buffer).map_err(|_| OutOfSecretMemory)?;
     Ok(buffer)
 }
