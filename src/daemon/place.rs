@@ -34,6 +34,11 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
     Ok(())
 }
 
+/// Makes a folder of the user's alone where there is none.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 fn check_folder(folder: &Path) -> Result<(), DaemonError> {
     let refuse = |what| Err(DaemonError::NotPrivate { path: folder.to_owned(), what });
     let metadata = folder

@@ -1,11 +1,15 @@
 //! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
 
+use std::collections::BTreeSet;
+
 use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
     daemon::{
         BUILD,
         gate::{Operation, Wish, permits},
         now,
+        runs::Run,
+        stamp,
         vault_state::Release,
     },
     secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
@@ -42,9 +46,12 @@ impl Ask<'_> {
         } else {
             self.daemon.vaults.resolve(&grant, &required).await
         };
-        match self.conclude(word, &wishes, claimed, outcome) {
+        match self.conclude(word, &wishes, claimed, outcome).await {
             Ok(_) if batch.check_only => Reply::new(&Response::Done),
-            Ok((values, releases)) => self.release(&values, releases),
+            Ok((values, releases)) => {
+                let run = Some(self.run(&wishes, claimed));
+                Ok(Reply { run, ..self.release(&values, releases)? })
+            }
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }
@@ -61,8 +68,24 @@ impl Ask<'_> {
             encode_values(values)
         });
         match encoded {
-            Ok(encoded) => Ok(Reply { encoded, releases, stop: false }),
+            Ok(encoded) => Ok(Reply { encoded, releases, stop: false, run: None }),
             Err(_) => refused(Reason::OutOfSecretMemory),
+        }
+    }
+
+    /// What is to be watched, in names.
+    fn run(&self, wishes: &[Wish<'_>], claimed: Claimed<'_>) -> Run {
+        let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied());
+        let profiles: BTreeSet<&str> = profiles.collect();
+        Run {
+            requester: self.identity.name().to_owned(),
+            pid: self.identity.caller.pid,
+            project: claimed.project.map(str::to_owned),
+            command: claimed.command.map(str::to_owned),
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
+            keys: wishes.iter().filter_map(|wish| wish.key).map(str::to_owned).collect(),
+            since: stamp(),
+            begun: now(),
         }
     }
 
@@ -82,7 +105,7 @@ impl Ask<'_> {
             Err(problems) => return Reply::new(&Response::Refused(problems)),
         };
         let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
-        match self.conclude("get", &wishes, Claimed::default(), outcome) {
+        match self.conclude("get", &wishes, Claimed::default(), outcome).await {
             Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
@@ -144,7 +167,7 @@ impl Ask<'_> {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         };
-        self.conclude(word, wishes, Claimed::default(), outcome)
+        self.conclude(word, wishes, Claimed::default(), outcome).await
     }
 
     pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
