@@ -115,12 +115,7 @@ pub struct Run {
     #[command(flatten)]
     pub password: PasswordOptions,
     /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
@@ -418,6 +413,17 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
         return Run::from_arg_matches(&matches).map(|run| Cli { command: Command::Run(run) });
     }
     Cli::try_parse_from(arguments)
+}
+
+/// Reads the command line of `pds-daemon`, which is that of `pds daemon`.
+///
+/// # Errors
+/// clap's.
+pub fn parse_daemon(arguments: Vec<OsString>) -> Result<Daemon, clap::Error> {
+    let described = Daemon::augment_args(clap::Command::new("pds-daemon"))
+        .about("Serve secrets to pds; started by pds itself")
+        .version(env!("CARGO_PKG_VERSION"));
+    Daemon::from_arg_matches(&described.try_get_matches_from(arguments)?)
 }
 
 /// The description of the whole command line, for the tests that compare it with the manual.

@@ -83,14 +83,6 @@ pub enum CommandError {
     /// It was said already.
     #[error("no")]
     Said,
-    /// A lifetime is not one.
-    #[error("`{option}`: {problem}")]
-    NotADuration {
-        /// The option or variable.
-        option: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
     /// A time is not one.
     #[error("`{option}`: expected a time such as `2026-01-31`, `2026-01-31T12:00:00Z` or `8h`")]
     NotATime {
@@ -155,7 +147,6 @@ impl CommandError {
             Self::NotAKey { .. }
             | Self::Generate(_)
             | Self::UnknownFormat(_)
-            | Self::NotADuration { .. }
             | Self::NotATime { .. } => 2,
             Self::TrailNotChecked { .. } => 3,
             _ => 1,

@@ -44,11 +44,12 @@ pub use audit::SecretOperationAudit;
 pub use vault_state::VaultState;
 
 use crate::{
-    config::ConfigError,
-    home::Home,
+    cli,
+    config::{ConfigError, parse_duration},
+    home::{Home, HomeError},
     secret::{OutOfSecretMemory, TrustProfileName},
     store::{BootClock, Clock, VaultId},
-    sys::process,
+    sys::{heap, process, stack},
     wire,
 };
 use gate::Buckets;
@@ -61,6 +62,9 @@ use vault_state::Vaults;
 const BUILD: &str = concat!("pds ", env!("CARGO_PKG_VERSION"));
 /// How long a daemon that lost the race for the lock waits for the winner to answer.
 const WINNER_MAX: Duration = Duration::from_secs(10);
+/// Threads for SQLite and Argon2. Each has a secret stack, and SQLite serialises
+/// a vault's work anyway.
+const BLOCKING_THREADS_MAX: usize = 4;
 const WINNER_STEP: Duration = Duration::from_millis(2);
 
 /// How a daemon is to run.
@@ -75,6 +79,36 @@ pub struct Options {
     pub detached: bool,
     /// The most talkative level to log.
     pub log: Option<String>,
+}
+
+impl Options {
+    /// The options of a command line and of the environment.
+    ///
+    /// # Errors
+    /// [`DaemonError::NotADuration`].
+    pub fn new(options: &cli::Daemon) -> Result<Self, DaemonError> {
+        let value_lifetime = match &options.ttl {
+            Some(ttl) => Some(lifetime("--ttl", ttl)?),
+            None => match std::env::var("PDS_SECRET_TTL") {
+                Ok(ttl) if !ttl.is_empty() => Some(lifetime("PDS_SECRET_TTL", &ttl)?),
+                _ => None,
+            },
+        };
+        let idle_lifetime =
+            options.idle.as_deref().map(|idle| lifetime("--idle", idle)).transpose()?;
+        let log = std::env::var("PDS_LOG").ok();
+        Ok(Self { value_lifetime, idle_lifetime, detached: options.detached, log })
+    }
+}
+
+/// A number of seconds, or a duration with its unit.
+fn lifetime(option: &'static str, text: &str) -> Result<Duration, DaemonError> {
+    let read = match text.parse() {
+        Ok(0) => Err("must be longer than nothing"),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => parse_duration(text),
+    };
+    read.map_err(|problem| DaemonError::NotADuration { option, problem })
 }
 
 /// Why a daemon does not run.
@@ -123,12 +157,26 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// SQLite's and OpenSSL's memory can't be protected.
+    #[error(transparent)]
+    UnprotectedHeap(#[from] heap::TooLate),
     /// The event loop can't be set up.
     #[error("can't run the event loop: {0}")]
     EventLoop(io::Error),
     /// Another daemon holds the lock and does not answer.
     #[error("another daemon holds `{0}` and does not answer")]
     Stuck(PathBuf),
+    /// The environment does not say where things are.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A lifetime is not one.
+    #[error("`{option}`: {problem}")]
+    NotADuration {
+        /// The option or variable.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// There is no memory for the daemon's own keys.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -182,7 +230,13 @@ fn stamp() -> String {
 /// # Errors
 /// [`DaemonError`] if it can't serve.
 pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
+    if options.detached {
+        // A session of its own, or the terminal's signals would reach it.
+        let _ = nix::unistd::setsid();
+    }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
+    stack::enable_secret_stack();
+    heap::move_library_heaps()?;
     place::prepare_folders(home)?;
     let Some(mut lock) = wait_for_lock(home)? else {
         announce();
@@ -205,6 +259,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         home: home.clone(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .map_err(DaemonError::EventLoop)?;

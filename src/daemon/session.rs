@@ -133,7 +133,8 @@ async fn converse(
         }
         if reply.stop {
             daemon.stop.notify_one();
-            // Open until the process ends, which is how the peer knows that it has.
+            // Open until the process lets go of it: that tells the client that the
+            // socket is gone and the next daemon can start.
             std::future::pending::<()>().await;
         }
     }

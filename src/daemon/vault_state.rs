@@ -180,6 +180,12 @@ impl Vaults {
         over
     }
 
+    /// Empties every cache, to make room. What was in them can be fetched again.
+    pub(super) fn give_back(&self) {
+        let state = self.state();
+        state.vaults.values().for_each(|vault| vault.delivery.flush());
+    }
+
     /// For how long each unlocked profile stays so if nobody uses it.
     pub(super) fn unlocked_for(
         &self,

@@ -6,9 +6,12 @@
 mod alloc;
 pub(crate) mod arena;
 pub mod exec;
+pub mod heap;
 pub mod process;
+pub mod random;
 mod readable;
 mod region;
+pub mod stack;
 pub mod start;
 pub mod terminal;
 

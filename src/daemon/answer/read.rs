@@ -12,7 +12,7 @@ use crate::{
         stamp,
         vault_state::Release,
     },
-    secret::{OutOfSecretMemory, SecureBytes},
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
     store::{SqlCipherStore, StoreError},
     wire::{
         BATCH_MAX_ENTRIES,
@@ -50,9 +50,26 @@ impl Ask<'_> {
             Ok(_) if batch.check_only => Reply::new(&Response::Done),
             Ok((values, releases)) => {
                 let run = Some(self.run(&wishes, claimed));
-                Ok(Reply { run, ..release(&values, releases)? })
+                Ok(Reply { run, ..self.release(&values, releases)? })
             }
             Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+
+    /// The answer with these values. Where there is no memory for it, the caches
+    /// give back what they hold: it can be fetched again.
+    fn release(
+        &self,
+        values: &[Option<SecureBytes>],
+        releases: Vec<Release>,
+    ) -> Result<Reply, OutOfSecretMemory> {
+        let encoded = encode_values(values).or_else(|_| {
+            self.daemon.vaults.give_back();
+            encode_values(values)
+        });
+        match encoded {
+            Ok(encoded) => Ok(Reply { encoded, releases, stop: false, run: None }),
+            Err(_) => refused(Reason::OutOfSecretMemory),
         }
     }
 
@@ -89,7 +106,7 @@ impl Ask<'_> {
         };
         let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
         match self.conclude("get", &wishes, Claimed::default(), outcome).await {
-            Ok((values, releases)) => release(&values, releases),
+            Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }
@@ -184,12 +201,13 @@ fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
     Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))
 }
 
-fn release(
-    values: &[Option<SecureBytes>],
-    releases: Vec<Release>,
-) -> Result<Reply, OutOfSecretMemory> {
+fn encode_values(values: &[Option<SecureBytes>]) -> Result<SecureBuffer, OutOfSecretMemory> {
+    /// CBOR puts at most this much in front of each value, and of all.
+    const HEADS_BYTES: usize = 16;
+    let bytes = values.iter().flatten().map(|value| value.len() + HEADS_BYTES).sum::<usize>();
+    let buffer = SecureBuffer::with_capacity(bytes + values.len() + HEADS_BYTES)?;
     let values = values.iter().map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
-    Ok(Reply { releases, ..Reply::new(&Response::Values(values.collect()))? })
+    message::encode_into(&Response::Values(values.collect()), buffer)
 }
 
 /// What a batch wants. One without entries still needs the profiles whose
