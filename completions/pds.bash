@@ -20,12 +20,13 @@ _pds() {
     done
     case $previous in
         -m | --manifest | --from-file | --password-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        -p | --profile | -e | --env | --ttl | --idle | --prefix) return ;;
+        -p | --profile | -e | --env | --ttl | --idle | --prefix | --key | --client | --project | --since | --until) return ;;
+        --outcome) mapfile -t COMPREPLY < <(compgen -W 'granted denied failed ended not-watched' -- "$current"); return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'env json' -- "$current"); return ;;
     esac
     local words
     case $command in
-        '') words='run init set get delete rm rename list ls import check allow disallow unlock lock status daemon stop help --help --version -h -V' ;;
+        '') words='run init set get delete rm rename list ls import check allow disallow unlock lock status audit daemon stop help --help --version -h -V' ;;
         run) words='--manifest --profile --env --clean --dry-run --password-file --no-prompt --help -m -p -e -h --' ;;
         init) words='--profile --password-file --no-prompt --help -p -h' ;;
         set) words='--stdin --from-file --generate --profile --password-file --no-prompt --help -p -h' ;;
@@ -39,9 +40,10 @@ _pds() {
         unlock) words='--accept-older --profile --password-file --no-prompt --help -p -h' ;;
         lock) words='--profile --help -p -h' ;;
         status) words='--json --help -h' ;;
+        audit) words='show follow verify --key --client --project --outcome --since --until --running --json --help -h' ;;
         daemon) words='--ttl --idle --help -h' ;;
         stop) words='--help -h' ;;
-        help) words='run init set get delete rename list import check allow disallow unlock lock status daemon stop' ;;
+        help) words='run init set get delete rename list import check allow disallow unlock lock status audit daemon stop' ;;
         *) return ;;
     esac
     if [[ $command == @(import|allow|disallow) && $current != -* ]]; then

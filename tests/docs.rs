@@ -32,7 +32,8 @@ fn commands() -> BTreeSet<String> {
 fn options() -> (BTreeSet<String>, BTreeSet<char>) {
     let (mut long, mut short) = (BTreeSet::new(), BTreeSet::new());
     let command = described();
-    for command in command.get_subcommands().chain([&command]) {
+    let nested = command.get_subcommands().flat_map(Command::get_subcommands);
+    for command in command.get_subcommands().chain(nested).chain([&command]) {
         for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
             long.extend(argument.get_long().map(str::to_owned));
             short.extend(argument.get_short());
