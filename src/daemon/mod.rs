@@ -20,6 +20,7 @@ mod listener;
 mod log;
 mod place;
 mod registry;
+mod rekey;
 mod session;
 mod settings;
 mod unlock;
@@ -45,7 +46,7 @@ use crate::{
     config::ConfigError,
     home::Home,
     secret::OutOfSecretMemory,
-    store::{BootClock, Clock},
+    store::{BootClock, Clock, Vault},
     sys::process,
     wire,
 };
@@ -177,6 +178,9 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     };
     log::begin(home, options)?;
     let keys = place::keys(home)?;
+    if let Err(error) = Vault::remove_uploads(&home.vaults()) {
+        tracing::warn!(%error, "can't remove what an earlier daemon left");
+    }
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),

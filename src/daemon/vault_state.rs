@@ -192,6 +192,33 @@ impl Vaults {
         Ok(vault.delivery.store().clone())
     }
 
+    /// A granted request's profile as it is unlocked now: its store, its master key, and which
+    /// unlocking this is.
+    pub(super) fn whole(
+        &self,
+        grant: &Grant<'_>,
+        profile: &str,
+    ) -> Result<(SqlCipherStore, SecureBytes, Release), Reason> {
+        let store = self.store(grant, profile)?;
+        let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
+        let mut state = self.state();
+        let instance = state.active_vault(profile)?.instance;
+        let master_key = state.master_keys.get(&name).ok_or(Reason::ProfileInactive)?;
+        let master_key = master_key.try_clone().map_err(|_| Reason::OutOfSecretMemory)?;
+        Ok((store, master_key, (name, instance)))
+    }
+
+    /// The stores of all unlocked profiles, for what is said of them in a granted answer about
+    /// the daemon. No profile counts as used by it.
+    pub(super) fn unlocked_stores(
+        &self,
+        _grant: &Grant<'_>,
+    ) -> Vec<(TrustProfileName, SqlCipherStore)> {
+        let state = self.state();
+        let active = state.vaults.iter().filter(|(profile, _)| state.active.contains(*profile));
+        active.map(|(profile, vault)| (profile.clone(), vault.delivery.store().clone())).collect()
+    }
+
     /// Takes a key out of a profile's cache: what is cached is no longer true.
     pub(super) fn forget(&self, profile: &str, key: &str) {
         let mut state = self.state();

@@ -76,6 +76,33 @@ pub enum Request<'b> {
     /// The manifests that are approved in a profile.
     #[n(14)]
     Approvals(#[b(0)] &'b str),
+    /// Give a vault another password: everything in it is sealed anew.
+    #[n(24)]
+    Passwd(#[b(0)] Passwd<'b>),
+    /// Take a copy of a vault, or read a piece of the one that was taken on this connection.
+    #[n(25)]
+    Backup(#[b(0)] Backup<'b>),
+    /// Begin to bring a copy of a vault, on this connection.
+    #[n(26)]
+    RestoreBegin(#[b(0)] RestoreBegin<'b>),
+    /// The next piece of it.
+    #[n(27)]
+    RestoreWrite(#[b(0)] Plaintext<'b>),
+    /// Check what was brought, and put it in the vault's place.
+    #[n(28)]
+    RestoreCommit(#[b(0)] RestoreCommit<'b>),
+    /// The versions of a key, without their values.
+    #[n(29)]
+    History(#[b(0)] KeyInProfile<'b>),
+    /// The value of one version.
+    #[n(30)]
+    GetVersion(#[b(0)] KeyVersion<'b>),
+    /// Make an older version's value the current one again.
+    #[n(31)]
+    Rollback(#[b(0)] KeyVersion<'b>),
+    /// A part of an import that is too long for one message.
+    #[n(32)]
+    ImportPart(#[b(0)] ImportPart<'b>),
 }
 
 /// A vault and its password.
@@ -229,6 +256,86 @@ pub struct ManifestInProfile<'b> {
     pub path: &'b str,
 }
 
+/// A vault's password, and the one in its place.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Passwd<'b> {
+    /// The profile.
+    #[b(0)]
+    pub profile: &'b str,
+    /// The password as it is.
+    #[b(1)]
+    pub old: Plaintext<'b>,
+    /// The password as it shall be.
+    #[b(2)]
+    pub new: Plaintext<'b>,
+}
+
+/// A copy of a vault: taken first, then read in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Backup<'b> {
+    /// The profile.
+    #[b(0)]
+    pub profile: &'b str,
+    /// Where in the database's copy to read; null to take it.
+    #[n(1)]
+    pub offset: Option<u64>,
+    /// Whether the names of the keys are to be told as well, when it is taken.
+    #[n(2)]
+    pub names: bool,
+}
+
+/// What a copy that is brought consists of.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RestoreBegin<'b> {
+    /// The profile.
+    #[b(0)]
+    pub profile: &'b str,
+    /// The header, all of it.
+    #[b(1)]
+    pub header: Plaintext<'b>,
+    /// How many bytes the database has.
+    #[n(2)]
+    pub database_bytes: u64,
+    /// Put it in the place of a vault that is there.
+    #[n(3)]
+    pub replace: bool,
+}
+
+/// What opens a copy that was brought.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RestoreCommit<'b> {
+    /// The password that the copy was made under.
+    #[b(0)]
+    pub password: Plaintext<'b>,
+}
+
+/// One version of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct KeyVersion<'b> {
+    /// The key.
+    #[b(0)]
+    pub at: KeyInProfile<'b>,
+    /// The version's number, from 1.
+    #[n(1)]
+    pub version: u32,
+}
+
+/// A part of an import. All parts of one come on one connection and are stored
+/// in one transaction, with the last.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ImportPart<'b> {
+    /// The entries of this part. What the last part says of overwriting counts.
+    #[b(0)]
+    pub import: Import<'b>,
+    /// How many entries came before, on this connection: a part that was lost
+    /// with an earlier connection must not be missed in silence.
+    #[n(1)]
+    pub before: u32,
+    /// Whether this is the last.
+    #[n(2)]
+    pub last: bool,
+}
+
 /// What the daemon answers.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Response<'b> {
@@ -253,6 +360,50 @@ pub enum Response<'b> {
     /// A batch that the manifest's approval does not cover: which of its items.
     #[n(6)]
     NotApproved(#[n(0)] NotApproved),
+    /// A copy of a vault that was taken, or a piece of it.
+    #[n(12)]
+    Backup(#[b(0)] BackupPart<'b>),
+    /// A vault was restored; how many secrets are in it.
+    #[n(13)]
+    Restored(#[n(0)] u64),
+    /// The versions of a key, newest first.
+    #[n(14)]
+    Versions(#[b(0)] Vec<VersionRow<'b>>),
+}
+
+/// A copy of a vault, or a piece of it.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BackupPart<'b> {
+    /// When it was taken: the header. When it is read: the next bytes of the
+    /// database, none at its end.
+    #[b(0)]
+    pub bytes: Plaintext<'b>,
+    /// How many bytes the database has.
+    #[n(1)]
+    pub database_bytes: u64,
+    /// How many secrets are in it.
+    #[n(2)]
+    pub secrets: u64,
+    /// Their names, if those were asked for.
+    #[b(3)]
+    pub names: Vec<&'b str>,
+}
+
+/// One version of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct VersionRow<'b> {
+    /// Its number, from 1.
+    #[n(0)]
+    pub version: u32,
+    /// When it was set, in milliseconds since 1970.
+    #[n(1)]
+    pub created_at: i64,
+    /// The registered name of the client that set it.
+    #[b(2)]
+    pub set_by: Option<&'b str>,
+    /// Whether it is the current one.
+    #[n(3)]
+    pub current: bool,
 }
 
 /// Where an approval falls short.
@@ -329,6 +480,12 @@ pub struct ProfileStatus<'b> {
     /// For how long it stays unlocked, in milliseconds; null if it is locked.
     #[n(1)]
     pub unlocked_for_ms: Option<u64>,
+    /// How many of its secrets have expired; null if it is locked or busy.
+    #[n(2)]
+    pub expired: Option<u32>,
+    /// How many will within [`EXPIRES_SOON_DAYS`](super::EXPIRES_SOON_DAYS); null likewise.
+    #[n(3)]
+    pub expiring: Option<u32>,
 }
 
 /// Why something was not done.
@@ -456,6 +613,18 @@ pub enum Reason {
     /// The manifest's approval does not cover what it asks for.
     #[n(31)]
     NotApproved,
+    /// The backup is damaged, or not of this profile.
+    #[n(32)]
+    BackupDamaged,
+    /// A piece of a transfer came without the pieces before it.
+    #[n(33)]
+    TransferBroken,
+    /// A transfer is longer than any that is taken.
+    #[n(34)]
+    TransferTooLong,
+    /// The file system can't swap two folders at once.
+    #[n(35)]
+    CannotSwap,
 }
 
 impl Reason {
@@ -494,6 +663,10 @@ impl Reason {
             Self::Internal => "internal",
             Self::VaultUnreadable => "vault-unreadable",
             Self::NotApproved => "not-approved",
+            Self::BackupDamaged => "backup-damaged",
+            Self::TransferBroken => "transfer-broken",
+            Self::TransferTooLong => "transfer-too-long",
+            Self::CannotSwap => "cannot-swap",
         }
     }
 }

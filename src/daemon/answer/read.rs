@@ -1,17 +1,19 @@
 //! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
 
+use std::collections::HashMap;
+
 use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
     daemon::{
         BUILD,
-        gate::{Operation, Wish, permits},
+        gate::{Grant, Operation, Wish, permits},
         now,
         vault_state::Release,
     },
-    secret::{OutOfSecretMemory, SecureBytes},
-    store::{SqlCipherStore, StoreError},
+    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    store::{Expiry, SqlCipherStore, StoreError},
     wire::{
-        BATCH_MAX_ENTRIES,
+        BATCH_MAX_ENTRIES, EXPIRES_SOON_DAYS,
         message::{
             self, ApprovalRow, Batch, KeyInProfile, KeyRow, Plaintext, Problem, ProfileStatus,
             Reason, Response, Status,
@@ -115,7 +117,7 @@ impl Ask<'_> {
     }
 
     /// Reads from a profile's store something that is not a value.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         wishes: &[Wish<'_>],
         word: &'static str,
@@ -130,20 +132,28 @@ impl Ask<'_> {
         self.conclude(word, wishes, Claimed::default(), outcome)
     }
 
-    pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) async fn status(&self) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
-        if let Err(problems) = self.admit("status", &wishes, Claimed::default()) {
-            return Reply::new(&Response::Refused(problems));
-        }
+        let grant = match self.admit("status", &wishes, Claimed::default()) {
+            Ok(grant) => grant,
+            Err(problems) => return Reply::new(&Response::Refused(problems)),
+        };
+        let expiry = self.expiry(&grant).await;
         let settings = self.daemon.settings.current();
         let unlocked = self.daemon.vaults.unlocked_for(&settings.lifetimes, now());
         let mut names = self.daemon.vaults.on_disk();
         names.extend(unlocked.keys().cloned());
         let profiles = names
             .iter()
-            .map(|profile| ProfileStatus {
-                profile,
-                unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+            .map(|profile| {
+                // One that was locked while its secrets were counted shows no count.
+                let counted = expiry.get(profile).filter(|_| unlocked.contains_key(profile));
+                ProfileStatus {
+                    profile,
+                    unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+                    expired: counted.map(|expiry| expiry.expired),
+                    expiring: counted.map(|expiry| expiry.expiring),
+                }
             })
             .collect();
         Reply::new(&Response::Status(Status {
@@ -155,13 +165,37 @@ impl Ask<'_> {
             config_error: settings.error.as_deref(),
         }))
     }
+
+    /// How many secrets of each unlocked profile have expired or soon will, for whoever may
+    /// list all of them. A store that is busy is not waited for.
+    async fn expiry(&self, grant: &Grant<'_>) -> HashMap<TrustProfileName, Expiry> {
+        let settings = self.daemon.settings.current();
+        let mut stores = self.daemon.vaults.unlocked_stores(grant);
+        stores.retain(|(profile, _)| {
+            let name = self.identity.name();
+            let profile = profile.as_str();
+            self.identity.is_launcher()
+                && permits(&settings.access, name, &profile, Operation::List, None)
+        });
+        let counted = tokio::task::spawn_blocking(move || {
+            let now = jiff::Timestamp::now().as_millisecond();
+            let soon = now.saturating_add(EXPIRES_SOON_DAYS * MILLIS_A_DAY);
+            let count = |(profile, store): (TrustProfileName, SqlCipherStore)| {
+                Some((profile, store.expiry(now, soon).ok().flatten()?))
+            };
+            stores.into_iter().filter_map(count).collect()
+        });
+        counted.await.unwrap_or_default()
+    }
 }
 
-fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
+const MILLIS_A_DAY: i64 = 24 * 3600 * 1000;
+
+pub(super) fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
     Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))
 }
 
-fn release(
+pub(super) fn release(
     values: &[Option<SecureBytes>],
     releases: Vec<Release>,
 ) -> Result<Reply, OutOfSecretMemory> {

@@ -13,6 +13,8 @@ use super::{VaultError, VaultId, folder};
 use crate::{crypto::keyed_mac, secret::SecureBytes};
 
 const NOTE_MAX_BYTES: u64 = 256;
+// The most that SQLite's integers count to: no vault gets there.
+const RETIRED: u64 = i64::MAX as u64;
 
 /// How many write transactions a vault has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +62,12 @@ impl GenerationNote {
         let mac = keyed_mac(&self.mac_key, statement.as_bytes())?;
         folder::write_new_file(&beside, format!("{statement}mac {mac}\n").as_bytes())?;
         fs::rename(&beside, self.path()).map_err(|why| folder::named(&beside, &why))
+    }
+
+    /// Notes that there is a vault in this one's place: a copy of it that is put back went back,
+    /// however far it had come.
+    pub(super) fn retire(&self) -> Result<(), VaultError> {
+        self.write(RETIRED)
     }
 
     /// Holds the generation of the vault against the note.
