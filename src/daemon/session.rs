@@ -131,6 +131,8 @@ async fn converse(
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
         if reply.stop {
             daemon.stop.notify_one();
+            // Whoever asked waits for the connection to end, which the daemon's end does.
+            std::future::pending::<()>().await;
         }
     }
 }
