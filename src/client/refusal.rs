@@ -97,6 +97,7 @@ impl Refusal {
             Reason::CannotSwap => {
                 "the file system can't swap two folders at once, so nothing was changed".to_owned()
             }
+            Reason::AuditUnreadable => "the audit trail can't be read".to_owned(),
         }
     }
 
@@ -142,9 +143,10 @@ impl Refusal {
             }
             Reason::AuditUnavailable => "make room where the audit trail is".to_owned(),
             Reason::VaultExists => format!("pds unlock{option}"),
-            Reason::Internal | Reason::VaultUnreadable | Reason::ReadOnly => {
-                "the daemon's log says more".to_owned()
-            }
+            Reason::Internal
+            | Reason::VaultUnreadable
+            | Reason::ReadOnly
+            | Reason::AuditUnreadable => "the daemon's log says more".to_owned(),
             Reason::Malformed => "pds stop, and try again".to_owned(),
             Reason::NotApproved => "pds allow".to_owned(),
             Reason::BackupDamaged => "try an earlier backup; nothing was changed".to_owned(),

@@ -34,8 +34,8 @@ pub(super) fn stamp(millis: i64) -> String {
 /// Reads `90d`, `12w` or `36h` from now, or the beginning of a day, `YYYY-MM-DD`, in UTC:
 /// milliseconds since 1970.
 pub(super) fn parse(text: &str) -> Result<i64, CommandError> {
-    let at = at(text, now()).map_err(CommandError::NotATime)?;
-    if at > now() { Ok(at) } else { Err(CommandError::NotATime("that time has passed already")) }
+    let at = at(text, now()).map_err(CommandError::NoExpiry)?;
+    if at > now() { Ok(at) } else { Err(CommandError::NoExpiry("that time has passed already")) }
 }
 
 fn at(text: &str, now: i64) -> Result<i64, &'static str> {
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn what_has_passed_is_no_expiry() {
-        assert!(matches!(parse("1999-12-31"), Err(CommandError::NotATime(_))));
-        assert!(matches!(parse("0d"), Err(CommandError::NotATime(_))));
+        assert!(matches!(parse("1999-12-31"), Err(CommandError::NoExpiry(_))));
+        assert!(matches!(parse("0d"), Err(CommandError::NoExpiry(_))));
         assert!(parse("1h").is_ok());
     }
 

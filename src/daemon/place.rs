@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -15,9 +15,8 @@ use nix::fcntl::{Flock, FlockArg};
 use super::DaemonError;
 use crate::{
     home::Home,
-    secret::SecureBytes,
     sys::process::effective_uid,
-    wire::identity::{KEY_BYTES, KeyPair, PublicStaticKey},
+    wire::identity::{KeyPair, PublicStaticKey},
 };
 
 /// Makes the daemon's folders, or checks that those which are there are the user's alone.
@@ -33,6 +32,11 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
         check_folder(folder)?;
     }
     Ok(())
+}
+
+/// Makes a folder of the user's alone where there is none.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn check_folder(folder: &Path) -> Result<(), DaemonError> {
@@ -101,13 +105,18 @@ pub(super) struct Keys {
 /// Reads the keys, making them at the first start. Only under the [`Lock`], or
 /// two daemons could each make their own.
 pub(super) fn keys(home: &Home) -> Result<Keys, DaemonError> {
-    let daemon = key_pair(&home.daemon_key())?;
+    let mut daemon = key_pair(&home.daemon_key())?;
     let public = home.daemon_public_key();
     if fs::read(&public).ok().as_deref() != Some(daemon.public().as_slice()) {
         write_private(&public, daemon.public())?;
     }
-    let launcher = *key_pair(&home.launcher_key())?.public();
-    Ok(Keys { daemon, launcher })
+    let mut launcher = key_pair(&home.launcher_key())?;
+    if launcher.shared().and_then(|shared| shared.with(daemon.public())).is_none() {
+        launcher.remember(daemon.public())?;
+        write_private(&home.launcher_key(), launcher.to_file_bytes()?.expose())?;
+    }
+    daemon.remember(launcher.public())?;
+    Ok(Keys { daemon, launcher: *launcher.public() })
 }
 
 fn key_pair(path: &Path) -> Result<KeyPair, DaemonError> {
@@ -120,9 +129,7 @@ fn key_pair(path: &Path) -> Result<KeyPair, DaemonError> {
                 let what = "belongs to another user, or is open to others";
                 return Err(DaemonError::NotPrivate { path: path.to_owned(), what });
             }
-            let mut bytes = SecureBytes::zeroed(2 * KEY_BYTES)?;
-            file.read_exact(bytes.expose_mut()).map_err(failed)?;
-            let pair = KeyPair::from_file_bytes(bytes.expose())?;
+            let pair = KeyPair::read(&mut file).map_err(failed)?;
             pair.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     crypto::KdfParams,
     secret::{SecureBytes, TrustProfileName},
-    store::{FreshKey, Unlocked, Upload, VaultError},
+    store::{Unlocked, Upload, VaultError},
     wire::message::Reason,
 };
 
@@ -29,7 +29,8 @@ pub(super) async fn change_password(
     // Both runs of Argon2 before anything is locked: it takes that long only once more.
     let ((proven, fresh), turn) = unlock::trial(daemon, profile, old, move |old| {
         let proven = proving.prove(old)?;
-        Ok((proven, FreshKey::derive(new.expose(), &KdfParams::DEFAULT)?))
+        let fresh = proven.fresh(new.expose(), &KdfParams::DEFAULT)?;
+        Ok((proven, fresh))
     })
     .await?;
     daemon.tries.note(profile, 0);

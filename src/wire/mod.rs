@@ -23,8 +23,13 @@
 pub mod channel;
 pub mod frame;
 pub mod identity;
+mod manifest;
 pub mod message;
+mod reason;
 mod resolver;
+mod state;
+mod trail;
+mod whole;
 
 /// The protocol spoken here. A daemon serves its own and the one before.
 pub const PROTOCOL_VERSION: u8 = 1;

@@ -33,6 +33,7 @@ impl Ask<'_> {
         }
         let grant = self.admit("import", &wishes, Claimed::default())?;
         self.record("import", &wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = async {
             let staged = self.staged(staged, &grant, asked)?;
             let staged = stage(staged, entries).await?;

@@ -32,6 +32,7 @@ impl Ask<'_> {
         let profile = name(asked.profile)?;
         let (old, new) = (copy(asked.old)?, copy(asked.new)?);
         self.record("passwd", &wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = rekey::change_password(self.daemon, &profile, old, new).await;
         self.note_failure("passwd", &wishes, outcome)
     }
@@ -73,7 +74,7 @@ impl Ask<'_> {
             }
             Err(reason) => Err(problem(reason)),
         };
-        let snapshot = self.conclude("backup", &wishes, Claimed::default(), taken)?;
+        let snapshot = self.conclude("backup", &wishes, Claimed::default(), taken).await?;
         transfers.backup = Some(Taken { profile, snapshot });
         Ok(())
     }
@@ -167,6 +168,7 @@ impl Ask<'_> {
         let _grant = self.admit_launcher("restore", &wishes)?;
         let password = copy(asked.password)?;
         self.record("restore", &wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = rekey::restore(self.daemon, &profile, upload, password, replace).await;
         self.note_failure("restore", &wishes, outcome)
     }

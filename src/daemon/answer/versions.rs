@@ -1,6 +1,6 @@
 //! Older versions of values.
 
-use super::{Ask, Claimed, Refusal, Reply, off_the_loop, read::release, wish};
+use super::{Ask, Claimed, Refusal, Reply, off_the_loop, wish};
 use crate::{
     daemon::gate::Operation,
     secret::OutOfSecretMemory,
@@ -48,8 +48,8 @@ impl Ask<'_> {
                 .map(|value| (vec![Some(value)], vec![unlocking])),
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         };
-        match self.conclude("get", &wishes, Claimed::default(), outcome) {
-            Ok((values, releases)) => release(&values, releases),
+        match self.conclude("get", &wishes, Claimed::default(), outcome).await {
+            Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }

@@ -11,7 +11,8 @@ use nix::{
 };
 
 use super::{
-    AuditKeys, DATABASE, HEADER, Header, Proven, Unlocked, Vault, VaultError, VaultId, folder,
+    AuditKeys, DATABASE, Generation, HEADER, Header, Proven, Unlocked, Vault, VaultError, VaultId,
+    folder,
 };
 use crate::{
     crypto::{KdfParams, SALT_BYTES, derive_header_mac_key, derive_key_argon2, derive_vault_key},
@@ -29,14 +30,18 @@ pub struct FreshKey {
 }
 
 impl FreshKey {
-    /// From a password, a salt that nobody has had, and the id of a vault that is none yet.
-    /// Blocks for as long as Argon2 takes.
+    /// From a password, a salt that nobody has had, and the id of a vault: one that is none yet,
+    /// or that of the vault which it is to be the new key of. Blocks for as long as Argon2 takes.
     ///
     /// # Errors
     /// [`VaultError::Absurd`] for parameters out of bounds, [`VaultError::NoRandomness`], and
     /// those of memory.
-    pub fn derive(password: &[u8], params: &KdfParams) -> Result<Self, VaultError> {
-        let (id, salt) = (VaultId(random()?), random()?);
+    pub(super) fn derive(
+        password: &[u8],
+        params: &KdfParams,
+        id: VaultId,
+    ) -> Result<Self, VaultError> {
+        let salt = random()?;
         let master_key = derive_key_argon2(password, &salt, params)?;
         Ok(Self { id, params: *params, salt, master_key })
     }
@@ -63,9 +68,9 @@ impl Vault {
             return Err(VaultError::Exists);
         }
         self.remove_leftovers_held()?;
-        let fresh = FreshKey::derive(password, params)?;
+        let fresh = FreshKey::derive(password, params, VaultId(random()?))?;
         let beside = self.beside(fresh.id);
-        let proven = self.build(&beside, &fresh, audit.map(|keys| keys.public), |store| {
+        let (proven, _) = self.build(&beside, &fresh, audit.map(|keys| keys.public), |store| {
             audit.map_or(Ok(()), |keys| Ok(store.keep_audit_private_key(&keys.private)?))
         })?;
         swap_in(&beside, &self.folder())?;
@@ -91,14 +96,14 @@ impl Vault {
         format!(".{}.new-", self.profile)
     }
 
-    /// Builds a whole vault in `beside`, closed and synced. On an error nothing is left of it.
+    /// Builds a whole vault in `beside`, closed and synced; says how far it has come. On an error nothing is left of it.
     pub(super) fn build(
         &self,
         beside: &Path,
         fresh: &FreshKey,
         audit: Option<[u8; 32]>,
         fill: impl FnOnce(&SqlCipherStore) -> Result<(), VaultError>,
-    ) -> Result<Proven, VaultError> {
+    ) -> Result<(Proven, Generation), VaultError> {
         self.build_in(beside, fresh, audit, fill).inspect_err(|_| drop(fs::remove_dir_all(beside)))
     }
 
@@ -108,7 +113,7 @@ impl Vault {
         fresh: &FreshKey,
         audit: Option<[u8; 32]>,
         fill: impl FnOnce(&SqlCipherStore) -> Result<(), VaultError>,
-    ) -> Result<Proven, VaultError> {
+    ) -> Result<(Proven, Generation), VaultError> {
         let FreshKey { id, params, salt, master_key } = fresh;
         let mac_key = derive_header_mac_key(master_key, &self.profile)?;
         let header = Header::new(*id, *params, *salt, audit, &mac_key)?;
@@ -118,9 +123,11 @@ impl Vault {
         let database = beside.join(DATABASE);
         let store = SqlCipherStore::create(&database, &vault_key, &self.profile, id.0)?;
         fill(&store)?;
+        store.mark_clean()?;
+        let generation = Generation(store.generation()?);
         store.pragma_rekey_clear()?;
         folder::sync(&folder, beside)?;
-        Ok(Proven { header, master_key: master_key.try_clone()? })
+        Ok((Proven { header, master_key: master_key.try_clone()? }, generation))
     }
 
     /// Removes what a killed creation, change of password or backup left beside; not while
@@ -140,7 +147,7 @@ impl Vault {
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| VaultError::NoRandomness)?;
+    crate::sys::random::fill(&mut bytes).map_err(|_| VaultError::NoRandomness)?;
     Ok(bytes)
 }
 

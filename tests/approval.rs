@@ -1,0 +1,122 @@
+//! T-01 to T-04: a manifest gets what was approved for it, and nothing else.
+
+use std::{fs, os::unix::fs::PermissionsExt, os::unix::fs::symlink};
+
+use crate::support::Sandbox;
+
+const FIRST: &str = "[vars]\nHOST = \"localhost\"\n[secrets]\nA = \"a\"\nB = \"b\"\n";
+
+fn approved() -> Sandbox {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1").set("b", "2").set("c", "3").manifest(FIRST);
+    run(&sandbox, 0, "");
+    sandbox
+}
+
+#[track_caller]
+fn run(sandbox: &Sandbox, status: i32, words: &str) {
+    sandbox.pds(["run", "--no-prompt", "--", "true"]).done().code(status).mentions(words).end();
+}
+
+#[test]
+fn what_was_never_approved_gets_nothing_and_says_what_it_asks_for() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1").write_manifest("[secrets]\nA = \"a\"\n");
+    let outcome = sandbox.pds(["run", "--no-prompt", "--", "touch", "started"]).done().code(125);
+    outcome
+        .mentions("is not approved")
+        .mentions("secret  A = `a` of default")
+        .mentions("hint: pds allow")
+        .end();
+    assert!(!sandbox.path("w/started").exists());
+    assert!(
+        sandbox.recorded(|| run(&sandbox, 125, "")).contains(&"run denied not-approved".into())
+    );
+}
+
+#[test]
+fn whatever_is_added_or_altered_is_asked_for_and_taking_away_is_not() {
+    let sandbox = approved();
+    for (text, asks_for) in [
+        (
+            "[vars]\nHOST = \"evil.example\"\n[secrets]\nA = \"a\"\nB = \"b\"\n",
+            "plain   HOST = evil.example",
+        ),
+        ("[vars]\nHOST = \"localhost\"\n[secrets]\nA = \"c\"\nB = \"b\"\n", "secret  A = `c`"),
+        (
+            "[vars]\nHOST = \"localhost\"\n[secrets]\nA = \"a\"\nB = \"b\"\nC = \"a\"\n",
+            "secret  C = `a`",
+        ),
+        (&format!("{FIRST}[compose]\nURL = \"${{A}}@x\"\n"), "made    URL"),
+        (&format!("[run]\nconflict = \"environment\"\n{FIRST}"), "is kept"),
+    ] {
+        sandbox.write_manifest(text);
+        let outcome = sandbox.pds(["run", "--no-prompt", "--", "true"]).done().code(125);
+        outcome.mentions("asks for more than you approved").mentions(asks_for).end();
+    }
+    sandbox.write_manifest("# comment\nproject = \"p\"\n[secrets]\nB = \"b\"\n");
+    run(&sandbox, 0, "");
+    // An earlier file put back asks for what the last approval covers; it still does.
+    sandbox.write_manifest(FIRST);
+    run(&sandbox, 0, "");
+}
+
+#[test]
+fn the_last_approval_replaces_the_one_before() {
+    let sandbox = approved();
+    sandbox.manifest("[secrets]\nB = \"b\"\n");
+    sandbox.write_manifest(FIRST);
+    run(&sandbox, 125, "asks for more than you approved");
+}
+
+#[test]
+fn a_copy_elsewhere_a_link_and_a_file_that_others_may_change_are_not_approved() {
+    let sandbox = approved();
+    let other = sandbox.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(sandbox.path("w/pds.toml"), other.join("pds.toml")).unwrap();
+    let run_there = ["run", "--no-prompt", "--", "true"];
+    sandbox.pds(run_there).cwd(&other).done().code(125).mentions("is not approved").end();
+    fs::remove_file(other.join("pds.toml")).unwrap();
+    symlink(sandbox.path("w/pds.toml"), other.join("pds.toml")).unwrap();
+    sandbox.pds(run_there).cwd(&other).done().code(125).mentions("is a symbolic link").end();
+    let open = fs::Permissions::from_mode(0o666);
+    fs::set_permissions(sandbox.path("w/pds.toml"), open).unwrap();
+    run(&sandbox, 125, "can be changed by other users");
+}
+
+#[test]
+fn an_approval_can_be_listed_and_taken_back() {
+    let sandbox = approved();
+    let path = fs::canonicalize(sandbox.path("w/pds.toml")).unwrap();
+    assert!(sandbox.pds(["allow", "--list"]).text().contains(path.to_str().unwrap()));
+    sandbox.pds(["disallow"]).ok();
+    run(&sandbox, 125, "is not approved");
+    assert!(!sandbox.pds(["allow", "--list"]).text().contains(path.to_str().unwrap()));
+}
+
+#[test]
+fn what_init_wrote_is_approved_and_off_in_the_config_is_off() {
+    let sandbox = Sandbox::ready();
+    let password = sandbox.password("default");
+    sandbox.pds(["init", "--password-file", password.to_str().unwrap()]).done().code(0).end();
+    run(&sandbox, 0, "");
+    sandbox.write_manifest("[vars]\nX = \"1\"\n");
+    run(&sandbox, 125, "asks for more");
+    sandbox.config("approval = \"off\"");
+    run(&sandbox, 0, "");
+}
+
+#[test]
+fn a_manifest_can_say_nothing_about_approval_access_or_lifetimes() {
+    let sandbox = Sandbox::ready();
+    for text in [
+        "approval = \"off\"\n",
+        "[acl.default.x]\nget = []\n",
+        "[lifetimes]\nvalue = \"9h\"\n",
+        "[lift.x]\n",
+    ] {
+        sandbox.write_manifest(text);
+        run(&sandbox, 125, "the manifest can't be used");
+    }
+}

@@ -1,0 +1,125 @@
+//! R-09 and L-01: questions at a real terminal. Echo is off while one is open
+//! and on again whatever happens.
+
+use crate::support::{Sandbox, Terminal, until};
+
+const SECRET: &str = "[secrets]\nTOKEN = \"k\"\n";
+const QUESTION: &str = "password for profile `default`: ";
+
+fn locked() -> Sandbox {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "the value").manifest(SECRET);
+    sandbox.pds(["lock"]).ok();
+    sandbox
+}
+
+#[test]
+fn run_asks_for_the_password_of_a_locked_profile_and_goes_on() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "sh", "-c", "echo $TOKEN"]);
+    terminal.expect(QUESTION);
+    assert!(!terminal.has_echo(), "what is typed is not shown");
+    terminal.send("password of default\n");
+    let (outcome, echo) = terminal.end();
+    outcome.code(0).stdout("the value\n").says("").end();
+    assert!(echo, "echo is back");
+}
+
+#[test]
+fn a_wrong_password_is_asked_for_again_and_three_are_enough() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect(QUESTION).send("wrong\n");
+    terminal.expect(QUESTION).send("password of default\n");
+    terminal.end().0.code(0).stdout("ran\n").end();
+    sandbox.pds(["lock"]).ok();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    for _ in 0..3 {
+        terminal.expect(QUESTION).send("wrong\n");
+    }
+    terminal.end().0.code(125).stdout("").mentions("wrong password for profile `default`").end();
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_with_sigint_and_echo_comes_back() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("half a pass\x03");
+    let (outcome, echo) = terminal.end();
+    outcome.killed_by(2).stdout("").end();
+    assert!(echo, "echo is back");
+}
+
+#[test]
+fn ctrl_d_cancels_and_backspace_and_ctrl_u_edit() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("\x04");
+    let (outcome, echo) = terminal.end();
+    outcome.code(1).mentions("cancelled").end();
+    assert!(echo);
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("nonsense\x15password of defaulé\x7ft\n");
+    terminal.end().0.code(0).end();
+}
+
+#[test]
+fn with_no_prompt_nothing_is_asked() {
+    let sandbox = locked();
+    for arguments in [&["run", "--no-prompt", "--", "true"][..], &["get", "k", "--no-prompt"]] {
+        let terminal = Terminal::run(&sandbox, arguments);
+        let (outcome, _) = terminal.end();
+        outcome.mentions("profile `default` is locked").mentions("hint: pds unlock").end();
+    }
+    sandbox.pds(["get", "k"]).env("PDS_NO_PROMPT", "1").done().code(3).end();
+}
+
+#[test]
+fn init_asks_twice_and_takes_no_mismatch() {
+    let sandbox = Sandbox::new();
+    let mut terminal = Terminal::run(&sandbox, &["init"]);
+    terminal.expect("new password for profile `default`: ").send("one\n");
+    terminal.expect("the same again: ").send("another\n");
+    terminal.end().0.code(1).mentions("the two passwords are not the same").end();
+    assert!(!sandbox.home("data/vaults/default").exists());
+    let mut terminal = Terminal::run(&sandbox, &["init"]);
+    terminal.expect("new password for profile `default`: ").send("one\n");
+    terminal.expect("the same again: ").send("one\n");
+    terminal.end().0.code(0).end();
+    assert!(sandbox.home("data/vaults/default/vault.db").exists());
+}
+
+#[test]
+fn set_asks_for_the_value_twice_and_shows_nothing_of_it() {
+    let sandbox = Sandbox::ready();
+    let mut terminal = Terminal::run(&sandbox, &["set", "typed"]);
+    terminal.expect("value of `typed`: ").send("hidden value\n");
+    terminal.expect("the same again: ").send("hidden value\n");
+    assert!(!terminal.shown.contains("hidden value"));
+    terminal.end().0.code(0).says("").end();
+    assert_eq!(sandbox.pds(["get", "typed"]).ok(), b"hidden value");
+}
+
+#[test]
+fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
+    let sandbox = Sandbox::ready();
+    sandbox
+        .set("k", "v")
+        .write_manifest("[secrets]\nTOKEN = \"k\"\n[vars]\nHOST = \"h\\u001b[2J\"\n");
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect("secret  TOKEN = `k` of default");
+    terminal.expect("plain   HOST = h\\u{1b}[2J");
+    terminal.expect("approve? [y/N] ").send("n\n");
+    terminal.end().0.code(125).stdout("").mentions("hint: pds allow").end();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect("approve? [y/N] ").send("y\n");
+    terminal.end().0.code(0).stdout("ran\n").end();
+    // Given once, it is not asked for again.
+    sandbox.pds(["run", "--", "echo", "ran"]).done().code(0).stdout("ran\n").end();
+}

@@ -1,0 +1,29 @@
+mod outcome;
+mod sandbox;
+mod scanner;
+mod stranger;
+mod terminal;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) use outcome::{Outcome, Pds};
+pub(crate) use sandbox::{Sandbox, is_root, program};
+pub(crate) use scanner::Patterns;
+pub(crate) use stranger::{Stranger, connect, read_frame};
+pub(crate) use terminal::Terminal;
+
+/// No claim is about time: this only ends a test that would hang.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < DEADLINE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,74 @@
+//! A real terminal with the program as the leader of its session.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    process::{Child, Command, Stdio},
+    time::Instant,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    pty::openpty,
+    sys::termios::{LocalFlags, tcgetattr},
+};
+
+use super::{DEADLINE, Outcome, Sandbox, sandbox::program};
+
+pub(crate) struct Terminal {
+    master: File,
+    slave: OwnedFd,
+    child: Child,
+    /// What the terminal has shown since the last `expect`.
+    pub(crate) shown: String,
+}
+
+impl Terminal {
+    pub(crate) fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let pty = openpty(None, None).unwrap();
+        let mut command: Command = sandbox.command("setsid");
+        command.args(["--ctty", &program()]).args(arguments);
+        // Standard input is the terminal because setsid(1) takes it from there.
+        command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
+    }
+
+    /// Waits until the terminal shows `text`, and forgets what is before it.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, text: &str) -> &mut Self {
+        let begun = Instant::now();
+        while !self.shown.contains(text) {
+            assert!(begun.elapsed() < DEADLINE, "no {text:?} in {:?}", self.shown);
+            let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::from(100u8)).unwrap() > 0 {
+                let mut bytes = [0; 4096];
+                let len = self.master.read(&mut bytes).unwrap();
+                self.shown.push_str(&String::from_utf8_lossy(&bytes[..len]));
+            } else if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("ended with {status}; no {text:?} in {:?}", self.shown);
+            }
+        }
+        let end = self.shown.find(text).unwrap() + text.len();
+        self.shown.drain(..end);
+        self
+    }
+
+    pub(crate) fn send(&mut self, bytes: &str) -> &mut Self {
+        self.master.write_all(bytes.as_bytes()).unwrap();
+        self
+    }
+
+    pub(crate) fn has_echo(&self) -> bool {
+        tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    /// Waits for the end; returns the outcome and whether echo is on.
+    pub(crate) fn end(self) -> (Outcome, bool) {
+        let outcome = Outcome::of(self.child);
+        let echo = tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO);
+        (outcome, echo)
+    }
+}
