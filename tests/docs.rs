@@ -1,6 +1,7 @@
 //! The manual and the completions are compared with the program itself, in both
 //! directions, so that nothing is added without being documented and nothing
 //! documented outlives its removal.
+#![allow(clippy::unwrap_used, reason = "a page or source of another form is a failure")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -117,7 +118,8 @@ fn flags_in(line: &str) -> Vec<String> {
 }
 
 fn flags_where(text: &str, wanted: impl Fn(&str) -> bool) -> Names {
-    let lines = text.lines().filter(|line| line.starts_with('.') && wanted(line));
+    let is_macro = |line: &&str| line.starts_with('.') && !line.starts_with(".\\\"");
+    let lines = text.lines().filter(is_macro).filter(|line| wanted(line));
     lines.flat_map(flags_in).collect()
 }
 
@@ -143,13 +145,14 @@ fn the_manual_describes_every_command_and_flag_and_no_other() {
         let own = part(&page, "Ss", &title);
         let described: Names = flags_where(own, is_item).union(&shared).cloned().collect();
         let mentioned = flags_where(own, |_| true);
+        let synopsis = flags_where(own.split("\n.Pp\n").next().unwrap(), |_| true);
         for flag in &flags {
             assert!(described.contains(flag), "pds(1), `{title}`: `{flag}` is not described");
         }
         // The synopsis has one of an option's two names, and the help of none.
         for flag in flags.iter().filter(|flag| flag.starts_with("--") && *flag != "--help") {
             let short = short_of(&names[0], flag);
-            let there = mentioned.contains(flag) || short.is_some_and(|s| mentioned.contains(&s));
+            let there = synopsis.contains(flag) || short.is_some_and(|s| synopsis.contains(&s));
             assert!(there, "pds(1), `{title}`: `{flag}` is not in the synopsis");
         }
         let known: Names = match names[0].as_str() {
@@ -267,9 +270,6 @@ fn fish_completes_every_command_and_flag_and_no_other() {
             all.entry(names).or_insert_with(Names::new).extend(flags);
         }
     }
-    if let Some(stop) = commands().keys().find(|names| names[0] == "help") {
-        assert!(all.contains_key(stop));
-    }
     completions_match("fish", &all, &top);
     offered("fish", &list);
 }
@@ -329,7 +329,7 @@ fn the_manual_names_every_variable_that_is_read_and_no_other() {
         let literals = code.split('"').skip(1);
         let ours = |text: &&str| text.starts_with("PDS_") || text.starts_with("XDG_");
         real.extend(literals.filter(ours).filter(|t| is_variable(t)).map(str::to_owned));
-        for call in ["env::var(\"", "env::var_os(\"", "absolute(\"", "let is = |name: &str"] {
+        for call in ["env::var(\"", "env::var_os(\"", "absolute(\""] {
             let after = code.split(call).skip(1).filter_map(|rest| rest.split('"').next());
             real.extend(after.filter(|name| is_variable(name)).map(str::to_owned));
         }
