@@ -15,12 +15,14 @@
 
 mod answer;
 mod audit;
+mod confine;
 pub mod gate;
 mod lifetime;
 mod listener;
 mod log;
 mod place;
 mod registry;
+mod rekey;
 mod runs;
 mod session;
 mod settings;
@@ -48,7 +50,7 @@ use crate::{
     config::{ConfigError, parse_duration},
     home::{Home, HomeError},
     secret::{OutOfSecretMemory, TrustProfileName},
-    store::{BootClock, Clock, VaultId},
+    store::{BootClock, Clock, Vault, VaultId},
     sys::{heap, process, stack},
     wire,
 };
@@ -157,6 +159,9 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// The kernel refused to confine this process.
+    #[error("can't confine the process")]
+    Unconfined,
     /// SQLite's and OpenSSL's memory can't be protected.
     #[error(transparent)]
     UnprotectedHeap(#[from] heap::TooLate),
@@ -243,7 +248,11 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         return Ok(());
     };
     log::begin(home, options)?;
+    confine::confine(home)?;
     let keys = place::keys(home)?;
+    if let Err(error) = Vault::remove_uploads(&home.vaults()) {
+        tracing::warn!(%error, "can't remove what an earlier daemon left");
+    }
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),
