@@ -112,19 +112,19 @@ impl Drop for Listener {
 }
 
 /// The process at the other end, as the kernel knew it when it connected.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Caller {
     /// For the audit trail alone: 0 across PID namespaces, and reused in time.
     pub(super) pid: i32,
     /// That very process, whatever its number comes to mean; `None` before Linux 6.5.
-    pub(super) process: Option<Arc<OwnedFd>>,
+    pub(super) process: Option<OwnedFd>,
 }
 
 impl Caller {
     /// Who connected; `None`, before a byte is read, if it is another user.
     fn of(stream: &UnixStream) -> Option<Self> {
         let credentials = getsockopt(stream, PeerCredentials).ok()?;
-        let process = || getsockopt(stream, PeerPidfd).ok().map(Arc::new);
+        let process = || getsockopt(stream, PeerPidfd).ok();
         (credentials.uid() == effective_uid())
             .then(|| Self { pid: credentials.pid(), process: process() })
     }

@@ -15,6 +15,7 @@
 
 mod answer;
 mod audit;
+mod confine;
 pub mod gate;
 mod lifetime;
 mod listener;
@@ -158,6 +159,9 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// The kernel refused to confine this process.
+    #[error("can't confine the process")]
+    Unconfined,
     /// SQLite's and OpenSSL's memory can't be protected.
     #[error(transparent)]
     UnprotectedHeap(#[from] heap::TooLate),
@@ -244,6 +248,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         return Ok(());
     };
     log::begin(home, options)?;
+    confine::confine(home)?;
     let keys = place::keys(home)?;
     if let Err(error) = Vault::remove_uploads(&home.vaults()) {
         tracing::warn!(%error, "can't remove what an earlier daemon left");

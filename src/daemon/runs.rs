@@ -11,7 +11,8 @@ use std::{
 use super::{Daemon, audit::SecretOperationAudit, now, stamp};
 use crate::sys::watch_readable;
 
-/// Runs watched at once. Each takes a descriptor, of which there are as few as 1,024.
+/// Runs watched at once. Each takes a descriptor, of which there are as few as 1,024,
+/// two of them for each connection.
 const RUNS_MAX: usize = 256;
 
 /// A run that has got its values: names, and not one of the values.
@@ -71,8 +72,9 @@ impl Runs {
 
 /// Watches a run until it is over and puts that on record. One that can't be
 /// watched is on record as such.
-pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<Arc<OwnedFd>>) {
-    let process = process.and_then(|process| watch_readable(process).ok());
+pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<&OwnedFd>) {
+    // A descriptor of its own: one can't be watched twice, and a connection may bring two runs.
+    let process = process.and_then(|process| watch_readable(process.try_clone().ok()?).ok());
     let Some((process, number)) = process.zip(daemon.runs.enter(&run)) else {
         return record(daemon, &run, "not-watched", None);
     };

@@ -132,7 +132,7 @@ async fn converse(
         let still_valid = || daemon.vaults.is_current(&reply.releases);
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
         if let Some(run) = reply.run {
-            runs::watch(daemon, run, identity.caller.process.clone());
+            runs::watch(daemon, run, identity.caller.process.as_ref());
         }
         if reply.stop {
             daemon.stop.notify_one();

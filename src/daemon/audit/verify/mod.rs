@@ -129,12 +129,16 @@ struct Walk<'a> {
 /// How a segment ends.
 #[derive(Debug)]
 struct Ended {
+    /// Where it begins, and where it ends.
+    opening: Place,
     place: Place,
     /// Its last line.
     head: Head,
     /// BLAKE3 of its lines.
     digest: String,
     is_closed: bool,
+    /// Whether one of its keys could be had.
+    is_opened: bool,
     /// Whether nothing in it was found altered.
     is_sound: bool,
 }
@@ -259,6 +263,12 @@ impl Walk<'_> {
     fn end(&mut self, head: Option<&Head>) {
         let Some(head) = head else { return };
         let before = self.before.take();
+        // Every vault was given a key of the running segment when it was unlocked.
+        if let Some(before) = before.as_ref().filter(|before| !before.is_opened)
+            && !self.openers.is_empty()
+        {
+            self.report.add(AuditWhat::Altered, before.opening);
+        }
         match before {
             Some(before) if before.head == *head => {}
             Some(before) if before.head.segment == head.segment && before.head.line < head.line => {

@@ -42,13 +42,16 @@ pub(super) fn check(
     let found_before = report.findings.len();
     let mut check = Check { report, place, lines: &lines, bytes };
     check.order();
-    match start(openers, place, &lines) {
+    check.sealed_keys(openers);
+    let start = start(openers, place, &lines);
+    let is_opened = start.is_some();
+    match start {
         Some((at, link)) => check.from(at, link),
         None => check.unopened(),
     }
     let ended = check.ended();
     let is_sound = !report.findings[found_before..].iter().any(|found| found.what.is_tampering());
-    ended.map(|ended| Ended { is_sound, ..ended })
+    ended.map(|ended| Ended { is_opened, is_sound, ..ended })
 }
 
 /// The first line whose key can be had, and that key.
@@ -80,6 +83,21 @@ struct Check<'c, 't> {
 impl Check<'_, '_> {
     fn place_of(&self, at: usize) -> Place {
         Place { line: self.lines[at].0.number, ..self.place }
+    }
+
+    /// What is sealed to a vault that is here must open.
+    fn sealed_keys(&mut self, openers: &[Opener]) {
+        for at in 0..self.lines.len() {
+            let said = &self.lines[at].1.said;
+            let place = envelope::Place { segment: self.place.segment, n: said.n };
+            let is_ours = |key: &&SealedKey| {
+                openers.iter().any(|opener| opener.vault.to_string() == key.vault)
+            };
+            let mut ours = said.keys.iter().filter(is_ours);
+            if ours.any(|key| open(openers, key, place).is_none()) {
+                self.report.add(AuditWhat::Altered, self.place_of(at));
+            }
+        }
     }
 
     /// Numbers rise from line to line. What is told here is not told as missing.
@@ -234,6 +252,7 @@ impl Check<'_, '_> {
         let at = self.lines.iter().rposition(|(_, line)| line.said.n == highest)?;
         let line = self.lines[at].1;
         Some(Ended {
+            opening: self.place,
             place: self.place_of(at),
             head: Head {
                 segment: self.place.segment,
@@ -242,6 +261,7 @@ impl Check<'_, '_> {
             },
             digest: self.digest(self.lines.len()),
             is_closed: line.said.kind == Kind::Close,
+            is_opened: false,
             is_sound: false,
         })
     }
