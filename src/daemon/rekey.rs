@@ -99,7 +99,7 @@ async fn settle(
 
 /// What is wrong with a vault that was brought is wrong with the backup, and not with the vault
 /// that is there.
-fn of_the_backup(refusal: Refusal) -> Refusal {
+pub(super) fn of_the_backup(refusal: Refusal) -> Refusal {
     let name = |reason| match reason {
         Reason::VaultDamaged
         | Reason::HeaderMissing
