@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod vault;
 
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use vault::{Backup, History, Passwd, Restore, Rollback};
 
 use crate::secret::TrustProfileName;
 
@@ -183,87 +185,6 @@ pub struct Get {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `history`.
-#[derive(Debug, Clone, Args)]
-pub struct History {
-    /// The key
-    pub key: String,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `rollback`.
-#[derive(Debug, Clone, Args)]
-pub struct Rollback {
-    /// The key
-    pub key: String,
-    /// The version, as `history` numbers them
-    #[arg(long, value_name = "N")]
-    pub to: u32,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `passwd`.
-#[derive(Debug, Clone, Args)]
-pub struct Passwd {
-    /// Read the new password from a file, instead of asking for it twice
-    #[arg(long, value_name = "FILE")]
-    pub new_password_file: Option<PathBuf>,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `backup`.
-#[derive(Debug, Clone, Args)]
-pub struct Backup {
-    /// The file to write, where nothing may be
-    pub file: PathBuf,
-    /// Print the names of the secrets in it
-    #[arg(long)]
-    pub list: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `restore`.
-#[derive(Debug, Clone, Args)]
-pub struct Restore {
-    /// The file that `backup` wrote
-    pub file: PathBuf,
-    /// Put it in the place of a vault that is there, which is removed
-    #[arg(long)]
-    pub replace: bool,
-    /// Print the names of the secrets in it
-    #[arg(long)]
-    pub list: bool,
-    /// The profile, which must be the backup's own
-    #[arg(short, long, value_name = "PROFILE")]
-    pub profile: Option<TrustProfileName>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
