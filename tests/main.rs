@@ -5,11 +5,11 @@
 
 /// What a manifest may ask for, and who says so.
 mod approval;
-/// What is on the audit trail, and that it can't be altered unseen.
+/// What is on record, and what shows that it was altered.
 mod audit;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
-/// The manual and the completions say what the program does, all of it and no more.
+/// What the manual says is what the program does.
 mod docs;
 /// What the command finds in its environment.
 mod environment;
@@ -33,7 +33,7 @@ mod structure;
 mod support;
 /// What is in the vault, and what is said when it is not whole.
 mod vault;
-/// What a vault lives through.
+/// What a vault goes through in its life, and what it never loses.
 mod vault_life;
 /// What the daemon does with what it can't read.
 mod wire;

@@ -1,4 +1,4 @@
-//! What is about a vault as a whole, and about what its values were.
+//! The options of commands about a whole vault.
 
 use std::path::PathBuf;
 
@@ -7,30 +7,9 @@ use clap::Args;
 use super::{PasswordOptions, ProfileOption};
 use crate::secret::TrustProfileName;
 
-/// `history`.
+/// `init`.
 #[derive(Debug, Clone, Args)]
-pub struct History {
-    /// The key
-    pub key: String,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `rollback`.
-#[derive(Debug, Clone, Args)]
-pub struct Rollback {
-    /// The key
-    pub key: String,
-    /// The version, as `history` numbers them
-    #[arg(long, value_name = "N")]
-    pub to: u32,
+pub struct Init {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
@@ -86,4 +65,26 @@ pub struct Restore {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+}
+
+/// `unlock`.
+#[derive(Debug, Clone, Args)]
+pub struct Unlock {
+    /// Take a vault that is older than the one seen last
+    #[arg(long)]
+    pub accept_older: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `lock`.
+#[derive(Debug, Clone, Args)]
+pub struct Lock {
+    /// Lock only this profile
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Option<TrustProfileName>,
 }
