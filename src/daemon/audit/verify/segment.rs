@@ -12,9 +12,8 @@ use crate::{
     wire::message::AuditWhat,
 };
 
-/// More lines than a file has room for:
-/// a number beyond is nobody's but whoever invented it.
-const NUMBER_MAX: u64 = 100_000;
+/// More lines than a file has room for: a number beyond is nobody's but whoever invented it.
+const NUMBER_MAX: u64 = 104_857;
 
 /// One line and where it is.
 type At<'p, 't> = (&'p Piece<'t>, &'p Line<'t>);
