@@ -1,5 +1,6 @@
 # bash completion for pds(1)
 
+# Readline splits at `=`, so `-e A=b` is four words and `--format=env` three.
 _pds() {
     local current previous word command='' position
     COMPREPLY=()
@@ -11,17 +12,28 @@ _pds() {
             [[ $word != -* ]] && command=$word
         elif [[ $command == run ]]; then
             case $word in
-                --) _command_offset $((position + 1)); return ;;
-                -m | --manifest | -p | --profile | -e | --env | --password-file) ((position++)) ;;
+                --) _pds_command $((position + 1)); return ;;
+                -m | --manifest | -p | --profile | -e | --env | --password-file)
+                    [[ ${COMP_WORDS[position + 1]} == = ]] && ((position++))
+                    ((position++)) ;;
+                =) ((position++)) ;;
                 -*) ;;
-                *) _command_offset "$position"; return ;;
+                *) _pds_command "$position"; return ;;
             esac
         fi
     done
+    if [[ $current == = ]]; then
+        current=''
+    elif [[ $previous == = ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+        # The key of `-e VAR=KEY`, or the file of `--password-file PROFILE=FILE`.
+        [[ $previous != -* ]] && previous=${COMP_WORDS[COMP_CWORD - 3]}
+    fi
     case $previous in
         -m | --manifest | --from-file | --password-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -p | --profile | -e | --env | --ttl | --idle | --prefix) return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'env json' -- "$current"); return ;;
+        --generate) mapfile -t COMPREPLY < <(compgen -W 'hex base64 base64url' -- "$current"); return ;;
     esac
     local words
     case $command in
@@ -51,9 +63,16 @@ _pds() {
     fi
 }
 
-# Ships with bash-completion; without it the command's words complete as files.
-if ! declare -F _command_offset >/dev/null; then
-    _command_offset() { mapfile -t COMPREPLY < <(compgen -c -f -- "${COMP_WORDS[COMP_CWORD]}"); }
-fi
+# From word $1 on it is another command's line. bash-completion knows how that is
+# completed; without it there are the names of commands and files.
+_pds_command() {
+    if declare -F _command_offset >/dev/null; then
+        _command_offset "$1"
+    elif (($1 == COMP_CWORD)); then
+        mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+    fi
+}
 
 complete -F _pds pds

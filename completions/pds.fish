@@ -10,6 +10,46 @@ function __pds_is
     test (count $words) -ge 2; and contains -- $words[2] $argv
 end
 
+# Which word of `pds run …` is the command: the one being typed is one past the last.
+# Fails where an option, or the value of one, is being typed.
+function __pds_command_at
+    __pds_is run; or return 1
+    set -l words (commandline -opc)
+    set -l at 3
+    while test $at -le (count $words)
+        switch $words[$at]
+            case --
+                math $at + 1
+                return
+            case -m --manifest -p --profile -e --env --password-file
+                set at (math $at + 2)
+            case '-*'
+                set at (math $at + 1)
+            case '*'
+                echo $at
+                return
+        end
+    end
+    test $at -gt (math (count $words) + 1); and return 1
+    string match -q -- '-*' (commandline -ct); and return 1
+    echo $at
+end
+
+function __pds_before_command
+    __pds_is run; or return 1
+    set -l at (__pds_command_at); or return 0
+    test $at -gt (count (commandline -opc))
+end
+
+# Completes the command as if it stood alone.
+function __pds_complete_command
+    set -l at (__pds_command_at); or return
+    set -l words (commandline -opc)
+    set -l begun
+    test $at -le (count $words); and set begun (string escape -- $words[$at..-1])
+    complete -C (string join ' ' -- $begun (commandline -ct))
+end
+
 complete -c pds -f
 complete -c pds -n __pds_needs_command -s h -l help -d 'Show help'
 complete -c pds -n __pds_needs_command -s V -l version -d 'Show the version'
@@ -31,15 +71,15 @@ complete -c pds -n __pds_needs_command -a daemon -d 'Run the daemon in the foreg
 complete -c pds -n __pds_needs_command -a stop -d 'Stop the daemon'
 complete -c pds -n __pds_needs_command -a help -d 'Show help'
 
-complete -c pds -n 'not __pds_needs_command' -s h -l help -d 'Show help'
-complete -c pds -n '__pds_is run init set get delete rm rename list ls import check allow disallow unlock lock' -s p -l profile -x -d 'The profile'
-complete -c pds -n '__pds_is run init set get delete rm rename list ls import allow disallow unlock' -l password-file -r -F -d 'Read the password from a file'
-complete -c pds -n '__pds_is run init set get delete rm rename list ls import allow disallow unlock' -l no-prompt -d 'Never ask'
-complete -c pds -n '__pds_is run check' -s m -l manifest -r -F -d 'The manifest'
-complete -c pds -n '__pds_is run' -s e -l env -x -d 'Set VAR from KEY'
-complete -c pds -n '__pds_is run' -l clean -d 'Inherit only the usual few'
-complete -c pds -n '__pds_is run import' -l dry-run -d 'Only show what would be done'
-complete -c pds -n '__pds_is run' -x -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c pds -n 'not __pds_needs_command; and begin; not __pds_is run; or __pds_before_command; end' -s h -l help -d 'Show help'
+complete -c pds -n '__pds_before_command; or __pds_is init set get delete rm rename list ls import check allow disallow unlock lock' -s p -l profile -x -d 'The profile'
+complete -c pds -n '__pds_before_command; or __pds_is init set get delete rm rename list ls import allow disallow unlock' -l password-file -r -F -d 'Read the password from a file'
+complete -c pds -n '__pds_before_command; or __pds_is init set get delete rm rename list ls import allow disallow unlock' -l no-prompt -d 'Never ask'
+complete -c pds -n '__pds_before_command; or __pds_is check' -s m -l manifest -r -F -d 'The manifest'
+complete -c pds -n __pds_before_command -s e -l env -x -d 'Set VAR from KEY'
+complete -c pds -n __pds_before_command -l clean -d 'Inherit only the usual few'
+complete -c pds -n '__pds_before_command; or __pds_is import' -l dry-run -d 'Only show what would be done'
+complete -c pds -n '__pds_command_at >/dev/null' -x -a '(__pds_complete_command)'
 complete -c pds -n '__pds_is set' -l stdin -d 'Read the value from standard input'
 complete -c pds -n '__pds_is set' -l from-file -r -F -d 'Read the value from a file'
 complete -c pds -n '__pds_is set' -l generate -d 'Make a random value'

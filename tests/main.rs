@@ -5,6 +5,8 @@
 
 /// What a manifest may ask for, and who says so.
 mod approval;
+/// What the shells offer.
+mod completions;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
 /// What the manual says is what the program does.
