@@ -5,6 +5,8 @@
 
 /// What a manifest may ask for, and who says so.
 mod approval;
+/// What is on the audit trail, and that it can't be altered unseen.
+mod audit;
 /// What the shells offer.
 mod completions;
 /// One daemon, however many start it, and when it ends.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod audit;
 mod check;
 mod daemon;
 mod get;
@@ -82,6 +83,21 @@ pub enum CommandError {
     /// It was said already.
     #[error("no")]
     Said,
+    /// A time is not one.
+    #[error("`{option}`: expected a time such as `2026-01-31`, `2026-01-31T12:00:00Z` or `8h`")]
+    NotATime {
+        /// The option.
+        option: &'static str,
+    },
+    /// The audit trail is not as the daemon wrote it; what was found was said.
+    #[error("the audit trail is not as it was written")]
+    TrailAltered,
+    /// Parts of the audit trail can only be checked with other profiles unlocked.
+    #[error("parts of the audit trail were not checked")]
+    TrailNotChecked {
+        /// A profile that can open them.
+        profile: String,
+    },
     /// There is no memory for the value.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -115,6 +131,10 @@ impl CommandError {
             Self::OutOfSecretMemory(_) => {
                 vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
             }
+            Self::TrailNotChecked { profile } => {
+                let option = crate::client::profile_option(profile);
+                vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
+            }
             Self::Said => Vec::new(),
             _ => vec![Told::new(self, None)],
         }
@@ -124,7 +144,11 @@ impl CommandError {
     #[must_use]
     pub fn exit_status(&self) -> i32 {
         match self {
-            Self::NotAKey { .. } | Self::Generate(_) | Self::UnknownFormat(_) => 2,
+            Self::NotAKey { .. }
+            | Self::Generate(_)
+            | Self::UnknownFormat(_)
+            | Self::NotATime { .. } => 2,
+            Self::TrailNotChecked { .. } => 3,
             _ => 1,
         }
     }
@@ -154,6 +178,7 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Unlock(options) => lock::unlock(options, &home),
         Command::Lock(options) => lock::lock(options, &home),
         Command::Status(options) => status::status(options, &home),
+        Command::Audit(options) => audit::audit(options, &home),
         Command::Daemon(options) => daemon::daemon(options, &home),
         Command::Stop => daemon::stop(&home),
     }

@@ -127,6 +127,9 @@ pub enum Reason {
     /// The manifest's approval does not cover what it asks for.
     #[n(31)]
     NotApproved,
+    /// The audit trail can't be read.
+    #[n(46)]
+    AuditUnreadable,
 }
 
 impl Reason {
@@ -165,6 +168,7 @@ impl Reason {
             Self::Internal => "internal",
             Self::VaultUnreadable => "vault-unreadable",
             Self::NotApproved => "not-approved",
+            Self::AuditUnreadable => "audit-unreadable",
         }
     }
 }

@@ -21,6 +21,7 @@ impl Ask<'_> {
     ) -> Result<T, Refusal> {
         let grant = self.admit(word, wishes, Claimed::default())?;
         self.record(word, wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = match self.daemon.vaults.store(&grant, profile) {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),
