@@ -78,9 +78,9 @@ _pds() {
                 ((i < COMP_CWORD)) && { _pds_delegate $((i + 1)) "$word"; return; }
                 break
             elif _pds_takes_word "${COMP_WORDS[i]}"; then
+                # --env VAR=KEY is four words to bash, and --env=VAR=KEY five: for it = is a word.
+                [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
                 ((i++))
-                # VAR=KEY is three words to bash, for which = breaks words.
-                [[ ${COMP_WORDS[i+1]} == = ]] && ((i += 2))
             elif [[ ${COMP_WORDS[i]} == = ]]; then
                 ((i++))
             elif [[ ${COMP_WORDS[i]} != -* ]]; then
@@ -88,6 +88,14 @@ _pds() {
                 return
             fi
         done
+    fi
+    # The same for what is being completed: --format=e is --format, =, e.
+    if [[ $word == = ]]; then
+        word=''
+    elif [[ $before == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD-2]}
+        # Of P=F, what decides is whose value that is.
+        [[ $before != -* ]] && before=${COMP_WORDS[COMP_CWORD-3]}
     fi
     case $before in
         -p|--profile) mapfile -t COMPREPLY < <(compgen -W "$(_pds_profiles)" -- "$word"); return ;;

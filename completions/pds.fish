@@ -39,7 +39,8 @@ function __pds_run_command
         end
     end
     test $at -le (count $words); or return 1
-    string join -- \n $words[$at..]
+    # Not string join: it fails where there is but one to join.
+    printf '%s\n' $words[$at..]
 end
 
 function __pds_run_options
@@ -49,7 +50,10 @@ end
 # Before the command's first character is there, fish asks with an empty word.
 function __pds_run_subcommand
     set -l words (__pds_run_command); or return
-    complete -C (string join ' ' -- (string escape -- $words[1..-2]) $words[-1])
+    set -l current $words[-1]
+    # Not a slice: of a list of one, [1..-2] is that one, backwards.
+    set -e words[-1]
+    complete -C (string join ' ' -- (string escape -- $words) $current)
 end
 
 complete -c pds -f
