@@ -7,7 +7,7 @@
 mod approval;
 /// What is on the audit trail, and that it can't be altered unseen.
 mod audit;
-/// What the shells offer.
+/// What the shells offer for a line that was begun.
 mod completions;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
