@@ -1,9 +1,13 @@
 //! Every command, flag and word of help. Data, no behaviour.
 #![forbid(unsafe_code)]
 
+mod audit;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
 
 use crate::secret::TrustProfileName;
 
@@ -36,6 +40,10 @@ pub enum Command {
     Set(Set),
     /// Print a secret: its bytes and nothing else
     Get(Get),
+    /// List the versions of a secret
+    History(History),
+    /// Make an older version of a secret the current one again
+    Rollback(Rollback),
     /// Remove a secret and all of its versions
     #[command(visible_alias = "rm")]
     Delete(Delete),
@@ -46,6 +54,12 @@ pub enum Command {
     List(List),
     /// Store what a .env or JSON file holds
     Import(Import),
+    /// Change a profile's password: everything is encrypted anew
+    Passwd(Passwd),
+    /// Write a profile's vault, encrypted as it is, to one file
+    Backup(Backup),
+    /// Put a vault back from a backup
+    Restore(Restore),
     /// Tell whether `run` would start: every problem at once, no value
     Check(Check),
     /// Approve what a manifest asks for
@@ -144,6 +158,9 @@ pub struct Set {
     /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
     #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
     pub generate: Option<String>,
+    /// When it should be replaced: in 90d, 12w or 36h, or from a day on, YYYY-MM-DD (UTC)
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<String>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
@@ -157,12 +174,96 @@ pub struct Set {
 pub struct Get {
     /// The key
     pub key: String,
+    /// An older version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
     /// Print a JSON object instead; a value that is not UTF-8 comes as base64
     #[arg(long)]
     pub json: bool,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+pub struct History {
+    /// The key
+    pub key: String,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// The key
+    pub key: String,
+    /// The version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub to: u32,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `passwd`.
+#[derive(Debug, Clone, Args)]
+pub struct Passwd {
+    /// Read the new password from a file, instead of asking for it twice
+    #[arg(long, value_name = "FILE")]
+    pub new_password_file: Option<PathBuf>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// The file to write, where nothing may be
+    pub file: PathBuf,
+    /// Print the names of the secrets in it
+    #[arg(long)]
+    pub list: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// The file that `backup` wrote
+    pub file: PathBuf,
+    /// Put it in the place of a vault that is there, which is removed
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the names of the secrets in it
+    #[arg(long)]
+    pub list: bool,
+    /// The profile, which must be the backup's own
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Option<TrustProfileName>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
@@ -300,78 +401,6 @@ pub struct Lock {
 /// `status`.
 #[derive(Debug, Clone, Args)]
 pub struct Status {
-    /// Print a JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `audit`.
-#[derive(Debug, Clone, Args)]
-pub struct Audit {
-    #[allow(missing_docs)]
-    #[command(subcommand)]
-    pub command: Option<AuditCommand>,
-}
-
-/// The commands of `audit`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum AuditCommand {
-    /// Show what is on record
-    Show(AuditShow),
-    /// Show what comes on record from now on, until Ctrl-C
-    Follow(AuditFollow),
-    /// Check that nothing on record was altered, taken out or put in
-    Verify(AuditVerify),
-}
-
-/// Which lines of the trail.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditFilter {
-    /// Only what is about this key
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
-    /// Only what this requester asked for
-    #[arg(long, value_name = "NAME")]
-    pub client: Option<String>,
-    /// Only what was for this project
-    #[arg(long, value_name = "PROJECT")]
-    pub project: Option<String>,
-    /// Only what ended so: granted, denied, failed, ended or not-watched
-    #[arg(long, value_name = "OUTCOME")]
-    pub outcome: Option<String>,
-    /// Print the lines as they are: JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `audit show`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditShow {
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub filter: AuditFilter,
-    /// Only from this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 8h for that long ago
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Only up to this time
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-    /// Show the runs that hold secrets now instead
-    #[arg(long, conflicts_with_all = ["since", "until", "outcome"])]
-    pub running: bool,
-}
-
-/// `audit follow`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditFollow {
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub filter: AuditFilter,
-}
-
-/// `audit verify`.
-#[derive(Debug, Clone, Args)]
-pub struct AuditVerify {
     /// Print a JSON object
     #[arg(long)]
     pub json: bool,
