@@ -528,7 +528,8 @@ fn the_manual_has_every_field_on_the_wire_with_its_number() {
     }
     let mut real = Names::new();
     let messages = sources("src/wire").into_iter().map(|(_, code)| structs(&code));
-    let numbered = |fields: &Vec<(Option<u32>, String, String)>| fields.iter().any(|f| f.0.is_some());
+    let numbered =
+        |fields: &Vec<(Option<u32>, String, String)>| fields.iter().any(|f| f.0.is_some());
     for (name, fields) in messages.flatten().filter(|(_, fields)| numbered(fields)) {
         for (number, field, kind) in fields {
             let number = number.unwrap_or_else(|| panic!("{name}.{field} has no number"));
