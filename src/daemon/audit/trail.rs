@@ -471,7 +471,7 @@ fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
     for (piece, _) in lines() {
         hasher.update(&bytes[piece.start..piece.end]).update(b"\n");
     }
-    let (segment, last) = (lines().next()?.1.said.segment, lines().last()?.1);
+    let (segment, last) = (lines().next()?.1.said.segment, lines().next_back()?.1);
     let head = Head { segment, line: last.said.n, mac: hexadecimal(&last.mac) };
     Some(Previous { head, digest: hasher.finalize() })
 }
