@@ -6,7 +6,8 @@ use std::io::{self, Read};
 
 use super::{
     line::{self, Head, Kind, Piece},
-    trail::{FILE_MAX_BYTES, Snapshot, Trail},
+    trail::{Snapshot, Trail},
+    writer::FILE_MAX_BYTES,
 };
 use crate::{secret::SecureBytes, store::VaultId, wire::message::AuditWhat};
 

@@ -8,7 +8,7 @@ use crate::{
         chain::Link,
         envelope::{self, hexadecimal},
         line::{ALGORITHM, FORMAT, Head, Kind, Line, Piece, SealedKey},
-        trail::FILE_MAX_BYTES,
+        writer::FILE_MAX_BYTES,
     },
     wire::message::AuditWhat,
 };
