@@ -112,7 +112,7 @@ fn what_no_environment_can_hold_is_refused_before_anything_starts() {
 fn more_than_the_kernel_takes_is_refused_in_words() {
     let sandbox = Sandbox::ready();
     sandbox.set("k", vec![b'x'; 120_000]);
-    let variables: String = (0..60).map(|n| format!("V{n} = \"k\"\n")).collect();
+    let variables: String = (0..20).map(|n| format!("V{n} = \"k\"\n")).collect();
     sandbox.manifest(&format!("[secrets]\n{variables}"));
     let outcome = sandbox.pds(["run", "--", "touch", "marker"]).done().code(125);
     outcome.mentions("are larger than the kernel's limit of").mentions("pds: hint: ").end();

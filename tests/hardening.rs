@@ -167,3 +167,30 @@ fn sixty_four_kilobytes_of_locked_memory_are_enough_for_a_run_of_a_hundred() {
     assert!(text.contains("\"degraded\":true"), "{text}{errors}");
     drop(sandbox);
 }
+
+#[test]
+fn the_daemon_has_confined_itself_to_its_folders_and_to_harmless_system_calls() {
+    let sandbox = Sandbox::ready();
+    let pid = sandbox.daemon_pid().unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.contains(line), "no {line}: {status}");
+    }
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap();
+        assert!(status.contains("Seccomp:\t2"), "a thread outside the filter");
+    }
+    // A file of the same user that is not in the daemon's folders: through a link
+    // from within them it would be read, were it not for Landlock.
+    let outside = sandbox.path("outside.toml");
+    fs::write(&outside, "history = 3\n").unwrap();
+    fs::create_dir_all(sandbox.home("config")).unwrap();
+    std::os::unix::fs::symlink(&outside, sandbox.home("config/config.toml")).unwrap();
+    let status = sandbox.pds(["status", "--json"]).text();
+    let has_landlock = fs::read_to_string("/sys/kernel/security/lsm");
+    if has_landlock.is_ok_and(|modules| !modules.contains("landlock")) {
+        eprintln!("skipped in part: this kernel has no Landlock");
+        return;
+    }
+    assert!(status.contains("Permission denied"), "{status}");
+}

@@ -5,6 +5,8 @@
 
 /// What a manifest may ask for, and who says so.
 mod approval;
+/// What is on record, and what shows that it was altered.
+mod audit;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
 /// What the manual says is what the program does.
@@ -31,5 +33,7 @@ mod structure;
 mod support;
 /// What is in the vault, and what is said when it is not whole.
 mod vault;
+/// What a vault goes through in its life, and what it never loses.
+mod vault_life;
 /// What the daemon does with what it can't read.
 mod wire;

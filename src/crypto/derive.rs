@@ -196,6 +196,33 @@ pub fn derive_generation_mac_key(
     derive(&format!("pds v2 generation-mac-key {profile}"), master_key)
 }
 
+/// The key of a line of the audit trail, from that of the line before. The one before can't be
+/// had back from it, so whoever takes the running key can't rewrite what is written already.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_line_key(previous: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-line-key", previous)
+}
+
+/// The key that seals a segment's key to a vault: from the Diffie-Hellman result and both
+/// public keys, in that order.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_seal_key(agreed: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-seal-key", agreed)
+}
+
+/// The key that authenticates the head of the audit trail noted outside of it, from the private
+/// half of a vault's audit key.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_head_mac_key(private: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-head-mac-key", private)
+}
+
 #[inline(never)]
 fn derive(context: &str, from: &SecureBytes) -> Result<SecureBytes, DeriveError> {
     with_secret_stack(|| derive_here(context, from))

@@ -4,7 +4,8 @@
 //! listener ─ session ─ answer ─┬─ gate      may they?
 //!                              ├─ vault_state   what is unlocked, and its caches
 //!                              ├─ unlock    passwords, slowly
-//!                              └─ audit     on record before anything leaves
+//!                              ├─ audit     on record before anything leaves
+//!                              └─ runs      and what becomes of it
 //! ```
 //!
 //! One thread runs everything but SQLite and Argon2, which get blocking ones.
@@ -14,12 +15,16 @@
 
 mod answer;
 mod audit;
+mod confine;
 pub mod gate;
 mod lifetime;
 mod listener;
 mod log;
 mod place;
+mod reasons;
 mod registry;
+mod rekey;
+mod runs;
 mod session;
 mod settings;
 mod unlock;
@@ -45,8 +50,8 @@ use crate::{
     cli,
     config::{ConfigError, parse_duration},
     home::{Home, HomeError},
-    secret::OutOfSecretMemory,
-    store::{BootClock, Clock},
+    secret::{OutOfSecretMemory, TrustProfileName},
+    store::{BootClock, Clock, Vault, VaultId},
     sys::{heap, process, stack},
     wire,
 };
@@ -155,6 +160,9 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// The kernel refused to confine this process.
+    #[error("can't confine the process")]
+    Unconfined,
     /// SQLite's and OpenSSL's memory can't be protected.
     #[error(transparent)]
     UnprotectedHeap(#[from] heap::TooLate),
@@ -190,12 +198,23 @@ pub(crate) struct Daemon {
     buckets: Mutex<Buckets>,
     settings: Settings,
     trail: audit::Trail,
+    runs: runs::Runs,
     tries: unlock::Tries,
     stop: Notify,
     detached: bool,
 }
 
 impl Daemon {
+    /// Notes how far the trail has come, for each vault that is unlocked.
+    fn note_head(&self) {
+        let notes = self.vaults.head_notes();
+        self.trail.note_head(notes.iter().map(AsRef::as_ref));
+    }
+
+    fn vault_id(&self, profile: &TrustProfileName) -> Option<VaultId> {
+        unlock::vault(self, profile).header().ok().map(|header| header.vault_id())
+    }
+
     fn buckets(&self) -> MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,7 +249,11 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         return Ok(());
     };
     log::begin(home, options)?;
+    confine::confine(home)?;
     let keys = place::keys(home)?;
+    if let Err(error) = Vault::remove_uploads(&home.vaults()) {
+        tracing::warn!(%error, "can't remove what an earlier daemon left");
+    }
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),
@@ -238,7 +261,8 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         vaults: Vaults::new(home.clone()),
         buckets: Mutex::default(),
         settings: Settings::read(home, options)?,
-        trail: audit::Trail::open(&home.audit()).map_err(failed)?,
+        trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
+        runs: runs::Runs::default(),
         tries: unlock::Tries::open(home),
         stop: Notify::new(),
         detached: options.detached,
@@ -250,9 +274,13 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         .build()
         .map_err(DaemonError::EventLoop)?;
     let outcome = runtime.block_on(serve(&daemon, &mut lock));
-    // Also on an error: whatever is unlocked is locked in the proper order.
+    // Also on an error: whatever is unlocked is locked in the proper order, and the
+    // trail ends while the vaults' notes of it can still be written.
+    if let Err(error) = daemon.trail.close() {
+        tracing::error!(%error, "the audit trail can't be closed");
+    }
+    daemon.note_head();
     daemon.vaults.lock_all();
-    let _ = daemon.trail.sync();
     tracing::info!("gone");
     outcome
 }

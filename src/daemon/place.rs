@@ -24,17 +24,33 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
     let vaults = home.vaults();
     let audit = home.audit();
     for folder in [&home.data, &home.state, &home.runtime, &vaults, &audit] {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| DaemonError::Folder { path: folder.clone(), error })?;
-        check_folder(folder)?;
+        make_folder(folder)?;
+        check_folder(folder, OPEN)?;
     }
-    Ok(())
+    // Made here because a confined daemon could not look into one that is made
+    // later. The user may let others read it, but not write.
+    make_folder(&home.config)?;
+    check_folder(&home.config, WRITABLE)
 }
 
-fn check_folder(folder: &Path) -> Result<(), DaemonError> {
+/// The bits of a mode that let others in at all, and those that let them write.
+const OPEN: u32 = 0o077;
+const WRITABLE: u32 = 0o022;
+
+fn make_folder(folder: &Path) -> Result<(), DaemonError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| DaemonError::Folder { path: folder.to_owned(), error })
+}
+
+/// Makes a folder of the user's alone where there is none.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn check_folder(folder: &Path, refused: u32) -> Result<(), DaemonError> {
     let refuse = |what| Err(DaemonError::NotPrivate { path: folder.to_owned(), what });
     let metadata = folder
         .symlink_metadata()
@@ -45,7 +61,7 @@ fn check_folder(folder: &Path) -> Result<(), DaemonError> {
     if metadata.uid() != effective_uid() {
         return refuse("belongs to another user");
     }
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & refused != 0 {
         return refuse("is open to other users");
     }
     Ok(())

@@ -11,12 +11,22 @@ use std::{
     time::Duration,
 };
 
-use super::{Daemon, answer::Refusal, place, vault_state::reason_of};
+use super::{
+    Daemon,
+    answer::Refusal,
+    audit::{HeadNote, Noted, Recipient},
+    place,
+    reasons::reason_of,
+    vault_state::Vaults,
+};
 use crate::{
     crypto::KdfParams,
     home::Home,
     secret::{SecureBytes, TrustProfileName},
-    store::{AuditKeys, JitDelivery, Note, Unlocked, Vault, VaultError},
+    store::{
+        AuditKeys, Header, JitDelivery, Note, SqlCipherStore, StoreError, Unlocked, Vault,
+        VaultError,
+    },
     wire::{
         identity::KeyPair,
         message::{Problem, Reason},
@@ -61,7 +71,7 @@ impl Tries {
         })
     }
 
-    fn note(&self, profile: &TrustProfileName, failures: u32) {
+    pub(super) fn note(&self, profile: &TrustProfileName, failures: u32) {
         let mut known = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(profile.clone(), failures);
         let path = self.folder.join(profile.as_str());
@@ -81,6 +91,7 @@ impl Tries {
 }
 
 /// Counts a waiting try for as long as it lives.
+#[derive(Debug)]
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -123,7 +134,7 @@ pub(super) async fn create(
     .await
 }
 
-fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
+pub(super) fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
     Vault::new(&daemon.home.vaults(), &daemon.home.state.join("generations"), profile)
 }
 
@@ -133,23 +144,38 @@ async fn attempt(
     password: SecureBytes,
     work: impl FnOnce(&[u8]) -> Result<Unlocked, VaultError> + Send + 'static,
 ) -> Result<(), Refusal> {
-    if password.is_empty() || password.len() > PASSWORD_MAX_BYTES {
-        return Err(refusal(Reason::UnusablePassword));
-    }
-    let Some(_waiting) = Waiting::enter(&daemon.tries.waiting) else {
+    let (unlocked, _turn) = trial(daemon, profile, password, work).await?;
+    daemon.tries.note(profile, 0);
+    take_in(daemon, profile, unlocked).await
+}
+
+/// The right to work with a password: nobody else unlocks or makes a vault meanwhile.
+#[derive(Debug)]
+pub(super) struct Turn<'d> {
+    _turn: tokio::sync::MutexGuard<'d, ()>,
+    _waiting: Waiting<'d>,
+}
+
+/// Tries a password, in turn, after the delay that earlier wrong ones have earned. Counts a
+/// wrong one; that a right one is the profile's own, and ends the count, the caller says.
+pub(super) async fn trial<'d, T: Send + 'static>(
+    daemon: &'d Daemon,
+    profile: &TrustProfileName,
+    password: SecureBytes,
+    work: impl FnOnce(&[u8]) -> Result<T, VaultError> + Send + 'static,
+) -> Result<(T, Turn<'d>), Refusal> {
+    check_form(&password)?;
+    let Some(waiting) = Waiting::enter(&daemon.tries.waiting) else {
         let wait = daemon.tries.delay(profile).max(DELAY_STEP);
         let retry_after_ms = u64::try_from(wait.as_millis()).ok();
         let problem = Problem { retry_after_ms, ..Problem::with_request(Reason::TooSoon) };
         return Err(vec![problem]);
     };
-    let _turn = daemon.tries.turn.lock().await;
+    let turn = Turn { _turn: daemon.tries.turn.lock().await, _waiting: waiting };
     tokio::time::sleep(daemon.tries.delay(profile)).await;
     let opened = tokio::task::spawn_blocking(move || work(password.expose())).await;
     match opened {
-        Ok(Ok(unlocked)) => {
-            daemon.tries.note(profile, 0);
-            take_in(daemon, profile, unlocked).await
-        }
+        Ok(Ok(opened)) => Ok((opened, turn)),
         Ok(Err(error)) => {
             if error == VaultError::WrongPassword {
                 daemon.tries.note(profile, daemon.tries.failures(profile).saturating_add(1));
@@ -161,8 +187,16 @@ async fn attempt(
     }
 }
 
+/// Whether it has the length of a password.
+pub(super) fn check_form(password: &SecureBytes) -> Result<(), Refusal> {
+    if password.is_empty() || password.len() > PASSWORD_MAX_BYTES {
+        return Err(refusal(Reason::UnusablePassword));
+    }
+    Ok(())
+}
+
 /// Puts an opened vault behind its cache.
-async fn take_in(
+pub(super) async fn take_in(
     daemon: &Daemon,
     profile: &TrustProfileName,
     unlocked: Unlocked,
@@ -172,24 +206,82 @@ async fn take_in(
     }
     let settings = daemon.settings.current();
     let (store, history) = (unlocked.store, settings.history);
+    let (heads, header) = (daemon.home.audit_heads(), unlocked.header);
+    let to = recipient(profile, &header);
     let prepared = tokio::task::spawn_blocking(move || {
         store.keep_history(history)?;
         let approvals = store.approvals_list()?;
-        Ok((store, approvals))
+        let note = head_note(heads, &header, &store)?;
+        // What can't be read is as good as altered: it does not vouch for the trail.
+        let noted = note.as_ref().map(|note| note.read().unwrap_or(Noted::Altered));
+        Ok((store, approvals, note, noted))
     })
     .await;
-    let (store, approvals) = match prepared {
+    let (store, approvals, note, noted) = match prepared {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(error)) => return Err(refusal(reason_of(&error))),
         Err(_) => return Err(refusal(Reason::Internal)),
     };
+    trust_trail(daemon, profile, to.as_ref(), noted.as_ref())?;
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
-    daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals);
+    daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals, note);
     if !unlocked.integrity_checked {
         check_beside(daemon, profile, checked);
     }
     Ok(())
+}
+
+/// The place of the note of the trail's head, for a vault that has an audit key.
+fn head_note(
+    heads: PathBuf,
+    header: &Header,
+    store: &SqlCipherStore,
+) -> Result<Option<HeadNote>, StoreError> {
+    match store.audit_private_key() {
+        Ok(private) => Ok(Some(HeadNote::new(heads, header.vault_id(), &private)?)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets a vault vouch for the trail from here on, and holds what was noted for it
+/// when it was unlocked last against the trail as it is.
+fn trust_trail(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    to: Option<&Recipient>,
+    noted: Option<&Noted>,
+) -> Result<(), Refusal> {
+    let recorded = || {
+        to.map_or(Ok(()), |to| daemon.trail.admit(to))?;
+        if !noted.map_or(Ok(true), |noted| daemon.trail.compare(profile, noted))? {
+            tracing::error!(%profile, "the audit trail is not the one that was noted last");
+        }
+        Ok(())
+    };
+    recorded().map_err(|error: std::io::Error| {
+        tracing::error!(%error, "the audit trail can't be written");
+        refusal(Reason::AuditUnavailable)
+    })
+}
+
+/// The vaults that the audit trail's keys are sealed to, whenever it is asked.
+pub(super) fn recipients(home: &Home) -> impl Fn() -> Vec<Recipient> + Send + Sync + 'static {
+    let (vaults, home) = (Vaults::new(home.clone()), home.clone());
+    move || {
+        let one = |profile: TrustProfileName| {
+            let generations = home.state.join("generations");
+            let header = Vault::new(&home.vaults(), &generations, &profile).header().ok()?;
+            recipient(&profile, &header)
+        };
+        vaults.on_disk().into_iter().filter_map(one).collect()
+    }
+}
+
+fn recipient(profile: &TrustProfileName, header: &Header) -> Option<Recipient> {
+    let public = header.audit_public_key()?;
+    Some(Recipient { profile: profile.to_string(), vault: header.vault_id(), public })
 }
 
 /// Checks the whole vault while it already serves; damage locks it.
@@ -206,12 +298,12 @@ fn check_beside(daemon: &Daemon, profile: &TrustProfileName, store: crate::store
     });
 }
 
-fn refusal(reason: Reason) -> Refusal {
+pub(super) fn refusal(reason: Reason) -> Refusal {
     vec![Problem::with_request(reason)]
 }
 
 /// What the vault's words mean to a client.
-fn reason(error: &VaultError) -> Reason {
+pub(super) fn reason(error: &VaultError) -> Reason {
     match error {
         VaultError::Missing => Reason::ProfileUnknown,
         VaultError::Exists => Reason::VaultExists,
@@ -225,6 +317,7 @@ fn reason(error: &VaultError) -> Reason {
         VaultError::WrongOwner { .. }
         | VaultError::WrongMode { .. }
         | VaultError::NotPlain { .. } => Reason::VaultUnsafe,
+        VaultError::CannotSwap => Reason::CannotSwap,
         VaultError::DiskFull => Reason::DiskFull,
         VaultError::ReadOnly { .. } => Reason::ReadOnly,
         VaultError::Forbidden { .. } | VaultError::Unusable { .. } => Reason::VaultUnreadable,

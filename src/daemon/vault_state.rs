@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::gate::{Activity, ActivityOf, Grant, Wish};
+use super::{
+    audit::HeadNote,
+    gate::{Activity, ActivityOf, Grant, Wish},
+};
 use crate::{
     config::Lifetimes,
     home::Home,
@@ -33,6 +36,8 @@ struct OpenVault {
     delivery: Arc<JitDelivery<SqlCipherStore>>,
     /// The approved manifests, by path, as the vault has them.
     approvals: HashMap<String, Approval>,
+    /// Where the head of the audit trail is noted for this vault, which has a key for it.
+    head_note: Option<Arc<HeadNote>>,
     /// Tells this unlocking from any other of the same profile.
     instance: u64,
     /// On CLOCK_BOOTTIME.
@@ -71,6 +76,7 @@ impl Vaults {
         master_key: SecureBytes,
         delivery: JitDelivery<SqlCipherStore>,
         approvals: Vec<Approval>,
+        head_note: Option<HeadNote>,
     ) {
         let now = super::now();
         // An unlocking on top of another must not leave the first one's keys behind.
@@ -80,7 +86,9 @@ impl Vaults {
         let instance = state.unlocked_so_far;
         let delivery = Arc::new(delivery);
         let approvals = by_path(approvals);
-        let vault = OpenVault { delivery, approvals, instance, unlocked_at: now, used_at: now };
+        let head_note = head_note.map(Arc::new);
+        let (unlocked_at, used_at) = (now, now);
+        let vault = OpenVault { delivery, approvals, head_note, instance, unlocked_at, used_at };
         state.master_keys.insert(profile.clone(), master_key);
         state.vaults.insert(profile.clone(), vault);
         state.active.insert(profile.clone());
@@ -88,6 +96,19 @@ impl Vaults {
 
     pub(super) fn any_unlocked(&self) -> bool {
         !self.state().active.is_empty()
+    }
+
+    /// Where to note the head of the audit trail.
+    pub(super) fn head_notes(&self) -> Vec<Arc<HeadNote>> {
+        self.state().vaults.values().filter_map(|vault| vault.head_note.clone()).collect()
+    }
+
+    /// The stores that are unlocked, for what is no key's value: checking the audit trail,
+    /// counting what has expired. No profile counts as used by it.
+    pub(super) fn unlocked_stores(&self) -> Vec<(TrustProfileName, SqlCipherStore)> {
+        let state = self.state();
+        let store = |vault: &OpenVault| vault.delivery.store().clone();
+        state.vaults.iter().map(|(name, vault)| (name.clone(), store(vault))).collect()
     }
 
     pub(super) fn is_active(&self, profile: &TrustProfileName) -> bool {
@@ -160,6 +181,12 @@ impl Vaults {
         over
     }
 
+    /// Empties every cache, to make room. What was in them can be fetched again.
+    pub(super) fn give_back(&self) {
+        let state = self.state();
+        state.vaults.values().for_each(|vault| vault.delivery.flush());
+    }
+
     /// For how long each unlocked profile stays so if nobody uses it.
     pub(super) fn unlocked_for(
         &self,
@@ -190,6 +217,22 @@ impl Vaults {
         let vault = state.active_vault(profile)?;
         vault.used_at = now;
         Ok(vault.delivery.store().clone())
+    }
+
+    /// A granted request's profile as it is unlocked now: its store, its master key, and which
+    /// unlocking this is.
+    pub(super) fn whole(
+        &self,
+        grant: &Grant<'_>,
+        profile: &str,
+    ) -> Result<(SqlCipherStore, SecureBytes, Release), Reason> {
+        let store = self.store(grant, profile)?;
+        let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
+        let mut state = self.state();
+        let instance = state.active_vault(profile)?.instance;
+        let master_key = state.master_keys.get(&name).ok_or(Reason::ProfileInactive)?;
+        let master_key = master_key.try_clone().map_err(|_| Reason::OutOfSecretMemory)?;
+        Ok((store, master_key, (name, instance)))
     }
 
     /// Takes a key out of a profile's cache: what is cached is no longer true.
@@ -328,29 +371,6 @@ fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
         rounds.extend(round);
     }
     rounds
-}
-
-/// What the store's words mean to a client.
-pub(super) fn reason_of(error: &StoreError) -> Reason {
-    match error {
-        StoreError::NotFound => Reason::NotFound,
-        StoreError::Exists { .. } => Reason::Exists,
-        StoreError::InvalidKey(_) => Reason::InvalidKey,
-        StoreError::ValueTooLong => Reason::ValueTooLong,
-        StoreError::Locked => Reason::Locked,
-        StoreError::Damaged { .. } => Reason::VaultDamaged,
-        StoreError::Newer { .. } => Reason::VaultNewer,
-        StoreError::OutOfSecretMemory(_) => Reason::OutOfSecretMemory,
-        StoreError::DiskFull => Reason::DiskFull,
-        StoreError::ReadOnly => Reason::ReadOnly,
-        StoreError::InUse | StoreError::Unreachable | StoreError::InputOutput { .. } => {
-            Reason::VaultUnreadable
-        }
-        StoreError::NoRandomness
-        | StoreError::Derive(_)
-        | StoreError::Abandoned
-        | StoreError::Sqlite { .. } => Reason::Internal,
-    }
 }
 
 fn by_path(approvals: Vec<Approval>) -> HashMap<String, Approval> {

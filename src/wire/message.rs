@@ -10,7 +10,13 @@ use std::fmt;
 use minicbor::{Decode, Decoder, Encode};
 
 use super::BATCH_MAX_ENTRIES;
-pub use super::reason::{Problem, Reason};
+pub use super::{
+    manifest::*,
+    reason::{Problem, Reason},
+    state::*,
+    trail::*,
+    whole::*,
+};
 use crate::secret::{OutOfSecretMemory, SecureBuffer};
 
 /// A value on its way. Says nothing of itself in `Debug`.
@@ -23,12 +29,6 @@ impl fmt::Debug for Plaintext<'_> {
         f.write_str("Plaintext")
     }
 }
-
-/// The digest of one thing that a manifest asks for (BLAKE2s, 32 bytes). The client
-/// chooses it; the daemon only compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
-#[cbor(transparent)]
-pub struct ItemDigest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 /// What a client asks.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
@@ -78,6 +78,39 @@ pub enum Request<'b> {
     /// The manifests that are approved in a profile.
     #[n(14)]
     Approvals(#[b(0)] &'b str),
+    /// Check the audit trail.
+    #[n(20)]
+    AuditVerify,
+    /// The runs that hold secrets now.
+    #[n(21)]
+    AuditRunning,
+    /// Give a vault another password: everything in it is sealed anew.
+    #[n(24)]
+    Passwd(#[b(0)] Passwd<'b>),
+    /// Take a copy of a vault, or read a piece of the one that was taken on this connection.
+    #[n(25)]
+    Backup(#[b(0)] Backup<'b>),
+    /// Begin to bring a copy of a vault, on this connection.
+    #[n(26)]
+    RestoreBegin(#[b(0)] RestoreBegin<'b>),
+    /// The next piece of it.
+    #[n(27)]
+    RestoreWrite(#[b(0)] Plaintext<'b>),
+    /// Check what was brought, and put it in the vault's place.
+    #[n(28)]
+    RestoreCommit(#[b(0)] RestoreCommit<'b>),
+    /// The versions of a key, without their values.
+    #[n(29)]
+    History(#[b(0)] KeyInProfile<'b>),
+    /// The value of one version.
+    #[n(30)]
+    GetVersion(#[b(0)] KeyVersion<'b>),
+    /// Make an older version's value the current one again.
+    #[n(31)]
+    Rollback(#[b(0)] KeyVersion<'b>),
+    /// A part of an import that is too long for one message.
+    #[n(32)]
+    ImportPart(#[b(0)] ImportPart<'b>),
 }
 
 /// A vault and its password.
@@ -103,57 +136,6 @@ pub struct KeyInProfile<'b> {
     /// The key.
     #[b(1)]
     pub key: &'b str,
-}
-
-/// A batch: one token, one audit line, one answer.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Batch<'b> {
-    /// What is asked for, at most [`BATCH_MAX_ENTRIES`].
-    #[cbor(b(0), decode_with = "bounded")]
-    pub entries: Vec<Entry<'b>>,
-    /// The manifest that asks, if one does.
-    #[b(1)]
-    pub manifest: Option<ManifestClaim<'b>>,
-    /// The project's name as the manifest has it, for the audit trail.
-    #[b(2)]
-    pub project: Option<&'b str>,
-    /// The command's name, without its arguments, for the audit trail.
-    #[b(3)]
-    pub command: Option<&'b str>,
-    /// Only ask whether it would be answered; no value comes back.
-    #[n(4)]
-    pub check_only: bool,
-}
-
-/// One key of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Entry<'b> {
-    /// The profiles to look in; the last that has the key counts.
-    #[cbor(b(0), decode_with = "bounded")]
-    pub profiles: Vec<&'b str>,
-    /// The key.
-    #[b(1)]
-    pub key: &'b str,
-    /// Whether its absence is a failure.
-    #[n(2)]
-    pub required: bool,
-}
-
-/// What a manifest asks for, to be compared with what was approved.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ManifestClaim<'b> {
-    /// The canonical path; bytes that are not UTF-8 are escaped, injectively.
-    #[b(0)]
-    pub path: &'b str,
-    /// The owner's user id.
-    #[n(1)]
-    pub owner: u32,
-    /// A digest for each thing asked for, at most [`BATCH_MAX_ENTRIES`] and a few.
-    #[cbor(n(2), decode_with = "bounded")]
-    pub items: Vec<ItemDigest>,
-    /// The profiles that it names where an entry names none.
-    #[cbor(b(3), decode_with = "bounded")]
-    pub profiles: Vec<&'b str>,
 }
 
 /// A value to store.
@@ -209,28 +191,6 @@ pub struct ImportEntry<'b> {
     pub value: Plaintext<'b>,
 }
 
-/// An approval, for one profile's keys.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Approve<'b> {
-    /// The profile whose vault keeps it.
-    #[b(0)]
-    pub profile: &'b str,
-    /// What is approved, in place of what was.
-    #[b(1)]
-    pub manifest: ManifestClaim<'b>,
-}
-
-/// A manifest's approval in one profile.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ManifestInProfile<'b> {
-    /// The profile.
-    #[b(0)]
-    pub profile: &'b str,
-    /// The manifest's canonical path, as in a [`ManifestClaim`].
-    #[b(1)]
-    pub path: &'b str,
-}
-
 /// What the daemon answers.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Response<'b> {
@@ -255,17 +215,21 @@ pub enum Response<'b> {
     /// A batch that the manifest's approval does not cover: which of its items.
     #[n(6)]
     NotApproved(#[n(0)] NotApproved),
-}
-
-/// Where an approval falls short.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct NotApproved {
-    /// Whether this path has an approval at all.
-    #[n(0)]
-    pub known: bool,
-    /// The digests, of those in the claim, that it does not cover.
-    #[n(1)]
-    pub items: Vec<ItemDigest>,
+    /// What checking the audit trail has found.
+    #[n(10)]
+    AuditReport(#[b(0)] AuditReport<'b>),
+    /// The runs that hold secrets, the longest first.
+    #[n(11)]
+    Running(#[b(0)] Vec<RunRow<'b>>),
+    /// A copy of a vault that was taken, or a piece of it.
+    #[n(12)]
+    Backup(#[b(0)] BackupPart<'b>),
+    /// A vault was restored; how many secrets are in it.
+    #[n(13)]
+    Restored(#[n(0)] u64),
+    /// The versions of a key, newest first.
+    #[n(14)]
+    Versions(#[b(0)] Vec<VersionRow<'b>>),
 }
 
 /// One key of a list.
@@ -288,51 +252,6 @@ pub struct KeyRow<'b> {
     pub expires_at: Option<i64>,
 }
 
-/// One approved manifest.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ApprovalRow<'b> {
-    /// Its canonical path, as in a [`ManifestClaim`].
-    #[b(0)]
-    pub path: &'b str,
-    /// When, in milliseconds since 1970.
-    #[n(1)]
-    pub approved_at: i64,
-}
-
-/// The state of the daemon.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Status<'b> {
-    /// Its version and build.
-    #[b(0)]
-    pub build: &'b str,
-    /// Its process id, in its own namespace.
-    #[n(1)]
-    pub pid: u32,
-    /// How secret memory is protected: 0 memfd_secret, 1 mlock, 2 neither for some buffers.
-    #[n(2)]
-    pub memory: u8,
-    /// Each profile that has a vault.
-    #[b(3)]
-    pub profiles: Vec<ProfileStatus<'b>>,
-    /// For how long a value stays in the cache, in milliseconds.
-    #[n(4)]
-    pub value_lifetime_ms: u64,
-    /// The error in `config.toml`, if the last good one is still in force.
-    #[b(5)]
-    pub config_error: Option<&'b str>,
-}
-
-/// The state of one profile.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ProfileStatus<'b> {
-    /// Its name.
-    #[b(0)]
-    pub profile: &'b str,
-    /// For how long it stays unlocked, in milliseconds; null if it is locked.
-    #[n(1)]
-    pub unlocked_for_ms: Option<u64>,
-}
-
 impl minicbor::encode::Write for SecureBuffer {
     type Error = OutOfSecretMemory;
 
@@ -346,7 +265,17 @@ impl minicbor::encode::Write for SecureBuffer {
 /// # Errors
 /// [`OutOfSecretMemory`] if it does not fit there.
 pub fn encode<M: Encode<()>>(message: &M) -> Result<SecureBuffer, OutOfSecretMemory> {
-    let mut buffer = SecureBuffer::new()?;
+    encode_into(message, SecureBuffer::new()?)
+}
+
+/// Encodes a message at the end of `buffer`, whose capacity the caller has chosen.
+///
+/// # Errors
+/// [`OutOfSecretMemory`] if it does not fit there.
+pub fn encode_into<M: Encode<()>>(
+    message: &M,
+    mut buffer: SecureBuffer,
+) -> Result<SecureBuffer, OutOfSecretMemory> {
     minicbor::encode(message, &mut buffer).map_err(|_| OutOfSecretMemory)?;
     Ok(buffer)
 }
@@ -368,7 +297,7 @@ pub fn decode<'b, M: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<M, Malformed> {
 
 /// An array with a stated length of at most [`BATCH_MAX_ENTRIES`] and what a
 /// manifest adds to it. Room is taken as elements arrive, not as announced.
-fn bounded<'b, Ctx, T: Decode<'b, Ctx>>(
+pub(super) fn bounded<'b, Ctx, T: Decode<'b, Ctx>>(
     decoder: &mut Decoder<'b>,
     context: &mut Ctx,
 ) -> Result<Vec<T>, minicbor::decode::Error> {

@@ -182,7 +182,7 @@ fn sbox() -> [u8; 256] {
 
 #[test]
 fn the_scanner_finds_each_form_of_what_is_planted() {
-    let secret: Vec<u8> = (0..32).map(|n| n * 37 + 11).collect();
+    let secret: Vec<u8> = (0..32u32).map(|n| (n * 37 + 11) as u8).collect();
     let mut patterns = Patterns::default();
     patterns.plant_key("it", &secret);
     let surrounded = |bytes: &[u8]| [&[0; 100][..], bytes, &[0; 100]].concat();

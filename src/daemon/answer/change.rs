@@ -12,7 +12,7 @@ use crate::{
 
 impl Ask<'_> {
     /// Changes a profile's store. The grant is on record before anything changes.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         wishes: &[Wish<'_>],
         word: &'static str,
@@ -21,6 +21,7 @@ impl Ask<'_> {
     ) -> Result<T, Refusal> {
         let grant = self.admit(word, wishes, Claimed::default())?;
         self.record(word, wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = match self.daemon.vaults.store(&grant, profile) {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),

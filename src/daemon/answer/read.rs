@@ -1,17 +1,21 @@
 //! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
     daemon::{
         BUILD,
         gate::{Operation, Wish, permits},
         now,
+        runs::Run,
+        stamp,
         vault_state::Release,
     },
-    secret::{OutOfSecretMemory, SecureBytes},
-    store::{SqlCipherStore, StoreError},
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
+    store::{Expiry, SqlCipherStore, StoreError},
     wire::{
-        BATCH_MAX_ENTRIES,
+        BATCH_MAX_ENTRIES, EXPIRES_SOON_DAYS,
         message::{
             self, ApprovalRow, Batch, KeyInProfile, KeyRow, Plaintext, Problem, ProfileStatus,
             Reason, Response, Status,
@@ -42,10 +46,46 @@ impl Ask<'_> {
         } else {
             self.daemon.vaults.resolve(&grant, &required).await
         };
-        match self.conclude(word, &wishes, claimed, outcome) {
+        match self.conclude(word, &wishes, claimed, outcome).await {
             Ok(_) if batch.check_only => Reply::new(&Response::Done),
-            Ok((values, releases)) => release(&values, releases),
+            Ok((values, releases)) => {
+                let run = Some(self.run(&wishes, claimed));
+                Ok(Reply { run, ..self.release(&values, releases)? })
+            }
             Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+
+    /// The answer with these values. Where there is no memory for it, the caches
+    /// give back what they hold: it can be fetched again.
+    pub(super) fn release(
+        &self,
+        values: &[Option<SecureBytes>],
+        releases: Vec<Release>,
+    ) -> Result<Reply, OutOfSecretMemory> {
+        let encoded = encode_values(values).or_else(|_| {
+            self.daemon.vaults.give_back();
+            encode_values(values)
+        });
+        match encoded {
+            Ok(encoded) => Ok(Reply { encoded, releases, stop: false, run: None }),
+            Err(_) => refused(Reason::OutOfSecretMemory),
+        }
+    }
+
+    /// What is to be watched, in names.
+    fn run(&self, wishes: &[Wish<'_>], claimed: Claimed<'_>) -> Run {
+        let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied());
+        let profiles: BTreeSet<&str> = profiles.collect();
+        Run {
+            requester: self.identity.name().to_owned(),
+            pid: self.identity.caller.pid,
+            project: claimed.project.map(str::to_owned),
+            command: claimed.command.map(str::to_owned),
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
+            keys: wishes.iter().filter_map(|wish| wish.key).map(str::to_owned).collect(),
+            since: stamp(),
+            begun: now(),
         }
     }
 
@@ -65,8 +105,8 @@ impl Ask<'_> {
             Err(problems) => return Reply::new(&Response::Refused(problems)),
         };
         let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
-        match self.conclude("get", &wishes, Claimed::default(), outcome) {
-            Ok((values, releases)) => release(&values, releases),
+        match self.conclude("get", &wishes, Claimed::default(), outcome).await {
+            Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }
@@ -115,7 +155,7 @@ impl Ask<'_> {
     }
 
     /// Reads from a profile's store something that is not a value.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         wishes: &[Wish<'_>],
         word: &'static str,
@@ -127,23 +167,30 @@ impl Ask<'_> {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         };
-        self.conclude(word, wishes, Claimed::default(), outcome)
+        self.conclude(word, wishes, Claimed::default(), outcome).await
     }
 
-    pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) async fn status(&self) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
         if let Err(problems) = self.admit("status", &wishes, Claimed::default()) {
             return Reply::new(&Response::Refused(problems));
         }
+        let expiry = self.expiry().await;
         let settings = self.daemon.settings.current();
         let unlocked = self.daemon.vaults.unlocked_for(&settings.lifetimes, now());
         let mut names = self.daemon.vaults.on_disk();
         names.extend(unlocked.keys().cloned());
         let profiles = names
             .iter()
-            .map(|profile| ProfileStatus {
-                profile,
-                unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+            .map(|profile| {
+                // One that was locked while its secrets were counted shows no count.
+                let counted = expiry.get(profile).filter(|_| unlocked.contains_key(profile));
+                ProfileStatus {
+                    profile,
+                    unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+                    expired: counted.map(|expiry| expiry.expired),
+                    expiring: counted.map(|expiry| expiry.expiring),
+                }
             })
             .collect();
         Reply::new(&Response::Status(Status {
@@ -155,18 +202,43 @@ impl Ask<'_> {
             config_error: settings.error.as_deref(),
         }))
     }
+
+    /// How many secrets of each unlocked profile have expired or soon will, for whoever may
+    /// list all of them. A store that is busy is not waited for.
+    async fn expiry(&self) -> HashMap<TrustProfileName, Expiry> {
+        let settings = self.daemon.settings.current();
+        let mut stores = self.daemon.vaults.unlocked_stores();
+        stores.retain(|(profile, _)| {
+            let name = self.identity.name();
+            let profile = profile.as_str();
+            self.identity.is_launcher()
+                && permits(&settings.access, name, &profile, Operation::List, None)
+        });
+        let counted = tokio::task::spawn_blocking(move || {
+            let now = jiff::Timestamp::now().as_millisecond();
+            let soon = now.saturating_add(EXPIRES_SOON_DAYS * MILLIS_A_DAY);
+            let count = |(profile, store): (TrustProfileName, SqlCipherStore)| {
+                Some((profile, store.expiry(now, soon).ok().flatten()?))
+            };
+            stores.into_iter().filter_map(count).collect()
+        });
+        counted.await.unwrap_or_default()
+    }
 }
+
+const MILLIS_A_DAY: i64 = 24 * 3600 * 1000;
 
 fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
     Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))
 }
 
-fn release(
-    values: &[Option<SecureBytes>],
-    releases: Vec<Release>,
-) -> Result<Reply, OutOfSecretMemory> {
+fn encode_values(values: &[Option<SecureBytes>]) -> Result<SecureBuffer, OutOfSecretMemory> {
+    /// CBOR puts at most this much in front of each value, and of all.
+    const HEADS_BYTES: usize = 16;
+    let bytes = values.iter().flatten().map(|value| value.len() + HEADS_BYTES).sum::<usize>();
+    let buffer = SecureBuffer::with_capacity(bytes + values.len() + HEADS_BYTES)?;
     let values = values.iter().map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
-    Ok(Reply { releases, ..Reply::new(&Response::Values(values.collect()))? })
+    message::encode_into(&Response::Values(values.collect()), buffer)
 }
 
 /// What a batch wants. One without entries still needs the profiles whose

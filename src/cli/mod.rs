@@ -1,9 +1,17 @@
 //! Every command, flag and word of help. Data, no behaviour.
 #![forbid(unsafe_code)]
 
+mod audit;
+mod secrets;
+mod vaults;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
+pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
 
 use crate::secret::TrustProfileName;
 
@@ -36,6 +44,10 @@ pub enum Command {
     Set(Set),
     /// Print a secret: its bytes and nothing else
     Get(Get),
+    /// List the versions of a secret
+    History(History),
+    /// Make an older version of a secret the current one again
+    Rollback(Rollback),
     /// Remove a secret and all of its versions
     #[command(visible_alias = "rm")]
     Delete(Delete),
@@ -46,6 +58,12 @@ pub enum Command {
     List(List),
     /// Store what a .env or JSON file holds
     Import(Import),
+    /// Change a profile's password: everything is encrypted anew
+    Passwd(Passwd),
+    /// Write a profile's vault, encrypted as it is, to one file
+    Backup(Backup),
+    /// Put a vault back from a backup
+    Restore(Restore),
     /// Tell whether `run` would start: every problem at once, no value
     Check(Check),
     /// Approve what a manifest asks for
@@ -58,6 +76,8 @@ pub enum Command {
     Lock(Lock),
     /// Show what is running and what is unlocked
     Status(Status),
+    /// Show or check the record of every decision about a secret
+    Audit(Audit),
     /// Run the daemon in the foreground
     Daemon(Daemon),
     /// Lock everything and stop the daemon
@@ -117,122 +137,6 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
-/// `init`.
-#[derive(Debug, Clone, Args)]
-pub struct Init {
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `set`.
-#[derive(Debug, Clone, Args)]
-pub struct Set {
-    /// The key, such as db/password
-    pub key: String,
-    /// Read the value from standard input, every byte of it
-    #[arg(long, conflicts_with_all = ["from_file", "generate"])]
-    pub stdin: bool,
-    /// Read the value from a file, every byte of it
-    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
-    pub from_file: Option<PathBuf>,
-    /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
-    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
-    pub generate: Option<String>,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `get`.
-#[derive(Debug, Clone, Args)]
-pub struct Get {
-    /// The key
-    pub key: String,
-    /// Print a JSON object instead; a value that is not UTF-8 comes as base64
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `delete`.
-#[derive(Debug, Clone, Args)]
-pub struct Delete {
-    /// The key
-    pub key: String,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `rename`.
-#[derive(Debug, Clone, Args)]
-pub struct Rename {
-    /// The key as it is
-    pub from: String,
-    /// The name it gets
-    pub to: String,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `list`.
-#[derive(Debug, Clone, Args)]
-pub struct List {
-    /// Print a JSON array, with versions and times
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `import`.
-#[derive(Debug, Clone, Args)]
-pub struct Import {
-    /// The file, or - for standard input
-    pub file: PathBuf,
-    /// What the file is; by its name if not given
-    #[arg(long, value_name = "FORMAT", value_parser = ["env", "json"])]
-    pub format: Option<String>,
-    /// Store each name as PREFIX/NAME
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
-    /// Replace keys that exist
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Show what would be stored, and store nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
 /// `check`.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
@@ -271,28 +175,6 @@ pub struct Disallow {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
-}
-
-/// `unlock`.
-#[derive(Debug, Clone, Args)]
-pub struct Unlock {
-    /// Take a vault that is older than the one seen last
-    #[arg(long)]
-    pub accept_older: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `lock`.
-#[derive(Debug, Clone, Args)]
-pub struct Lock {
-    /// Lock only this profile
-    #[arg(short, long, value_name = "PROFILE")]
-    pub profile: Option<TrustProfileName>,
 }
 
 /// `status`.

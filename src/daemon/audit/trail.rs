@@ -1,0 +1,219 @@
+//! The trail: what the daemon's tasks write to, sync and close, one at a time.
+
+use std::{
+    fmt,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    HeadNote, Noted, Recipient, SecretOperationAudit,
+    envelope::hexadecimal,
+    line::{self, Head, Kind, Lost},
+    writer::{FILE_MAX_BYTES, FILES_KEPT, Writer, open_for_reading, read_file},
+};
+use crate::{daemon::stamp, home::audit_files};
+
+/// The trail.
+pub(in crate::daemon) struct Trail {
+    folder: PathBuf,
+    writer: Mutex<Writer>,
+    /// How many of the lines are on the disk for good. Held while syncing, so that
+    /// whoever comes second waits for what the first one syncs.
+    synced: Mutex<u64>,
+}
+
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trail").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// The trail at one moment: its files, opened, and how far they go.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// By number, oldest first.
+    pub(super) files: Vec<(u64, File)>,
+    /// How long the last of them was.
+    pub(super) last_bytes: u64,
+    /// The running segment's last line.
+    pub(super) head: Option<Head>,
+}
+
+impl Trail {
+    /// Finds the end of the trail in `folder` and opens a segment behind it. If that
+    /// can't be written, the next line tries again, and nothing is released until
+    /// one succeeds.
+    ///
+    /// # Errors
+    /// If the folder or the last file can't be read.
+    pub(in crate::daemon) fn open(
+        folder: &Path,
+        recipients: impl Fn() -> Vec<Recipient> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::open_with(folder, recipients, FILE_MAX_BYTES)
+    }
+
+    pub(super) fn open_with(
+        folder: &Path,
+        recipients: impl Fn() -> Vec<Recipient> + Send + Sync + 'static,
+        file_max_bytes: u64,
+    ) -> io::Result<Self> {
+        let writer = Writer::behind(folder, Box::new(recipients), file_max_bytes)?;
+        let trail =
+            Self { folder: folder.to_owned(), writer: Mutex::new(writer), synced: Mutex::new(0) };
+        if let Err(error) = trail.writer().open_segment() {
+            tracing::error!(%error, "the audit trail can't be written");
+        }
+        Ok(trail)
+    }
+
+    /// A poisoned lock changes nothing: a line is written or owed, never half counted.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a line, in one write; or, for one of many denials, counts it in.
+    ///
+    /// # Errors
+    /// If it is not wholly written. Nothing may be released then.
+    pub(in crate::daemon) fn append(
+        &self,
+        event: &SecretOperationAudit<'_>,
+        now: Duration,
+    ) -> io::Result<()> {
+        let mut writer = self.writer();
+        if event.outcome == "denied" && !writer.floods.has_own_line(event, now) {
+            return Ok(());
+        }
+        while let Some(owed) = writer.floods.before_line_of(event.requester) {
+            writer.append(Kind::Operation, &owed.event(stamp()))?;
+            writer.floods.settle(&owed, now);
+        }
+        writer.append(Kind::Operation, event)
+    }
+
+    /// Writes the sums of denials whose time has come.
+    pub(in crate::daemon) fn tick(&self, now: Duration) -> io::Result<()> {
+        let mut writer = self.writer();
+        while let Some(owed) = writer.floods.due(now) {
+            writer.append(Kind::Operation, &owed.event(stamp()))?;
+            writer.floods.settle(&owed, now);
+        }
+        Ok(())
+    }
+
+    /// Gives a vault that the running segment does not know yet the key of what comes.
+    ///
+    /// # Errors
+    /// If it is not on record. The vault may not be used then: it could not vouch for its own use.
+    pub(in crate::daemon) fn admit(&self, to: &Recipient) -> io::Result<()> {
+        self.writer().admit(to)
+    }
+
+    /// Holds a note, as an unlocking finds it, against the trail as it is. That the
+    /// trail lost what the note had goes on record.
+    ///
+    /// # Errors
+    /// If that can't be read or written.
+    pub(in crate::daemon) fn compare(&self, profile: &str, noted: &Noted) -> io::Result<bool> {
+        let noted = match noted {
+            Noted::Absent => return Ok(true),
+            Noted::At(head) if self.has(head)? => return Ok(true),
+            Noted::At(head) => Some(head.clone()),
+            Noted::Altered => None,
+        };
+        let lost = Lost { time: stamp(), profile, noted };
+        self.writer().append(Kind::Lost, &lost)?;
+        Ok(false)
+    }
+
+    /// Whether the trail has a line, or has let it go by rotation. Whether the line
+    /// is genuine is for verifying to say, which finds a copied MAC in a forged line.
+    fn has(&self, head: &Head) -> io::Result<bool> {
+        let mut oldest = None;
+        for (_, path) in audit_files(&self.folder)? {
+            let bytes = read_file(&path)?;
+            let mut segment = 0;
+            for piece in line::pieces(&bytes) {
+                let Some(line) = piece.line else { continue };
+                if line.said.kind == Kind::Segment {
+                    segment = line.said.segment;
+                    oldest.get_or_insert(segment);
+                }
+                if segment == head.segment && line.said.n == head.line {
+                    return Ok(hexadecimal(&line.mac) == head.mac);
+                }
+            }
+        }
+        // A trail that rotated away from a vault that was locked all the time.
+        Ok(oldest.is_some_and(|oldest| oldest > head.segment && self.rotated()))
+    }
+
+    fn rotated(&self) -> bool {
+        self.writer().file > FILES_KEPT
+    }
+
+    /// Brings what is written to the disk. Called off the event loop. True if there
+    /// was something new.
+    ///
+    /// # Errors
+    /// What the kernel says; then nothing counts as synced that did not before.
+    pub(in crate::daemon) fn sync(&self) -> io::Result<bool> {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        let (target, files) = {
+            let writer = self.writer();
+            if *synced >= writer.written {
+                return Ok(false);
+            }
+            (writer.written, writer.to_sync()?)
+        };
+        for file in &files {
+            file.sync_data()?;
+        }
+        // A file that was begun must not be gone after a power cut.
+        File::open(&self.folder)?.sync_all()?;
+        self.writer().unsynced.clear();
+        *synced = target;
+        Ok(true)
+    }
+
+    /// Notes how far the trail has come. Called off the event loop.
+    pub(in crate::daemon) fn note_head<'n>(&self, notes: impl IntoIterator<Item = &'n HeadNote>) {
+        let head = self.writer().head();
+        for (note, head) in notes.into_iter().zip(std::iter::repeat(head)) {
+            if let Some(Err(error)) = head.map(|head| note.write(&head)) {
+                tracing::warn!(%error, "the head of the audit trail can't be noted");
+            }
+        }
+    }
+
+    /// Ends the trail of this process with a closing line.
+    ///
+    /// # Errors
+    /// If it can't be written or synced.
+    pub(in crate::daemon) fn close(&self) -> io::Result<()> {
+        {
+            let mut writer = self.writer();
+            while let Some(owed) = writer.floods.any() {
+                writer.append(Kind::Operation, &owed.event(stamp()))?;
+                writer.floods.settle(&owed, Duration::ZERO);
+            }
+            writer.close_segment("stop")?;
+        }
+        self.sync().map(drop)
+    }
+
+    pub(super) fn snapshot(&self) -> io::Result<Snapshot> {
+        let writer = self.writer();
+        let open = |(number, path): (u64, PathBuf)| Ok((number, open_for_reading(&path)?));
+        Ok(Snapshot {
+            files: audit_files(&self.folder)?.into_iter().map(open).collect::<io::Result<_>>()?,
+            last_bytes: writer.file_bytes,
+            head: writer.head(),
+        })
+    }
+}
