@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::reasons::reason_of;
 use super::{
     audit::HeadNote,
     gate::{Activity, ActivityOf, Grant, Wish},
