@@ -7,6 +7,8 @@
 mod approval;
 /// What is on record, and what shows that it was altered.
 mod audit;
+/// What pressing Tab gives in the shells themselves.
+mod completions;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
 /// What the manual says is what the program does.
