@@ -128,6 +128,9 @@ async fn converse(
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
         if reply.stop {
             daemon.stop.notify_one();
+            // The connection ends with the daemon: whoever asked waits for that, and
+            // an answer to anything more would tell them that it is over already.
+            std::future::pending::<()>().await;
         }
     }
 }
