@@ -58,6 +58,8 @@ pub enum Command {
     Lock(Lock),
     /// Show what is running and what is unlocked
     Status(Status),
+    /// Show or check the record of every decision about a secret
+    Audit(Audit),
     /// Run the daemon in the foreground
     Daemon(Daemon),
     /// Lock everything and stop the daemon
@@ -113,11 +115,7 @@ pub struct Run {
     #[command(flatten)]
     pub password: PasswordOptions,
     /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
@@ -307,6 +305,78 @@ pub struct Status {
     pub json: bool,
 }
 
+/// `audit`.
+#[derive(Debug, Clone, Args)]
+pub struct Audit {
+    #[allow(missing_docs)]
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+}
+
+/// The commands of `audit`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Show what is on record
+    Show(AuditShow),
+    /// Show what comes on record from now on, until Ctrl-C
+    Follow(AuditFollow),
+    /// Check that nothing on record was altered, taken out or put in
+    Verify(AuditVerify),
+}
+
+/// Which lines of the trail.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditFilter {
+    /// Only what is about this key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only what this requester asked for
+    #[arg(long, value_name = "NAME")]
+    pub client: Option<String>,
+    /// Only what was for this project
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// Only what ended so: granted, denied, failed, ended or not-watched
+    #[arg(long, value_name = "OUTCOME")]
+    pub outcome: Option<String>,
+    /// Print the lines as they are: JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit show`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditShow {
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: AuditFilter,
+    /// Only from this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 8h for that long ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Show the runs that hold secrets now instead
+    #[arg(long, conflicts_with_all = ["since", "until", "outcome"])]
+    pub running: bool,
+}
+
+/// `audit follow`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditFollow {
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: AuditFilter,
+}
+
+/// `audit verify`.
+#[derive(Debug, Clone, Args)]
+pub struct AuditVerify {
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `daemon`.
 #[derive(Debug, Clone, Args)]
 pub struct Daemon {
@@ -343,6 +413,17 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
         return Run::from_arg_matches(&matches).map(|run| Cli { command: Command::Run(run) });
     }
     Cli::try_parse_from(arguments)
+}
+
+/// Reads the command line of `pds-daemon`, which is that of `pds daemon`.
+///
+/// # Errors
+/// clap's.
+pub fn parse_daemon(arguments: Vec<OsString>) -> Result<Daemon, clap::Error> {
+    let described = Daemon::augment_args(clap::Command::new("pds-daemon"))
+        .about("Serve secrets to pds; started by pds itself")
+        .version(env!("CARGO_PKG_VERSION"));
+    Daemon::from_arg_matches(&described.try_get_matches_from(arguments)?)
 }
 
 /// The description of the whole command line, for the tests that compare it with the manual.

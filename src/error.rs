@@ -8,7 +8,6 @@
 use crate::{
     client::{AskError, ClientError, PasswordError},
     commands::CommandError,
-    daemon::DaemonError,
     home::HomeError,
     run::RunError,
     say::Told,
@@ -39,9 +38,6 @@ pub enum Error {
     /// Some other command failed by itself.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The daemon could not serve.
-    #[error(transparent)]
-    Daemon(#[from] DaemonError),
 }
 
 impl From<PasswordError> for Error {
@@ -99,7 +95,7 @@ impl Error {
             Self::Usage(_) => USAGE,
             Self::Ask(error) | Self::Run(RunError::Ask(error)) => exit_of_ask(error),
             Self::Command(error) => error.exit_status(),
-            Self::Home(_) | Self::Run(_) | Self::Daemon(_) => NO,
+            Self::Home(_) | Self::Run(_) => NO,
         }
     }
 }
@@ -113,7 +109,9 @@ fn exit_of_ask(error: &AskError) -> i32 {
                 .min_by_key(|status| [3, 5, 4].iter().position(|s| s == status).unwrap_or(3))
                 .unwrap_or(NO)
         }
-        AskError::Client(ClientError::NoDaemon | ClientError::CannotStart(_)) => NO_DAEMON,
+        AskError::Client(
+            ClientError::NoDaemon | ClientError::NoDaemonProgram(_) | ClientError::CannotStart(_),
+        ) => NO_DAEMON,
         AskError::Password(PasswordError::NoSource(_)) => 3,
         AskError::Password(PasswordError::Ambiguous | PasswordError::NotAProfile) => USAGE,
         AskError::Client(_) | AskError::Password(_) => NO,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    collections::BTreeMap,
     env, io,
     path::{Path, PathBuf},
 };
@@ -136,6 +137,36 @@ impl Home {
     pub fn audit(&self) -> PathBuf {
         self.state.join("audit")
     }
+
+    /// The folder of the notes that say how far the audit trail had come.
+    #[must_use]
+    pub fn audit_heads(&self) -> PathBuf {
+        self.state.join("audit-heads")
+    }
+}
+
+/// A file of the audit trail in its folder. Files are numbered from 1.
+#[must_use]
+pub fn audit_file(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:08}.jsonl"))
+}
+
+/// The files of the audit trail that are there, by number, oldest first.
+///
+/// # Errors
+/// What the kernel says of the folder.
+pub fn audit_files(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl"));
+        if let Some(number) = number.and_then(|number| number.parse().ok())
+            && audit_file(folder, number) == path
+        {
+            files.insert(number, path);
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub mod wire;
 #[global_allocator]
 static HEAP: sys::WipingAllocator = sys::WipingAllocator;
 
-/// The program: reads the command line, does it, and says what went wrong.
+/// The program `pds`: reads the command line, does it, and says what went wrong.
 /// Returns the exit status.
 pub fn main() -> i32 {
     let inherited = sys::process::harden();
@@ -45,4 +45,29 @@ pub fn main() -> i32 {
         Err(usage) => Err(error::Error::Usage(usage)),
     };
     outcome.map_or_else(|error| error.report(is_run), |()| 0)
+}
+
+/// The program `pds-daemon`, which `pds` starts. Returns the exit status.
+pub fn daemon_main() -> i32 {
+    sys::process::harden();
+    let options = match cli::parse_daemon(std::env::args_os().collect()) {
+        Ok(options) => options,
+        Err(usage) => return error::Error::Usage(usage).report(false),
+    };
+    let served = daemon::Options::new(&options).and_then(|options| {
+        let home = home::Home::from_environment()?;
+        daemon::run(&home, &options)
+    });
+    match served {
+        Ok(()) => 0,
+        Err(error) => {
+            // Whoever has started a detached one reads its standard output alone.
+            if options.detached {
+                let _ = say::print(format!("{error}\n").as_bytes());
+            } else {
+                say::note(error);
+            }
+            1
+        }
+    }
 }

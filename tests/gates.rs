@@ -1,8 +1,6 @@
 //! Each gate once open and once shut, through the real daemon, one line each on the trail.
 
-use pds::wire::message::{
-    Import, KeyInProfile, Plaintext, Request, Set, Unlock,
-};
+use pds::wire::message::{Import, KeyInProfile, Plaintext, Request, Set, Unlock};
 
 use crate::support::{Sandbox, Stranger};
 

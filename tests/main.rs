@@ -1,11 +1,16 @@
 //! Claims about the program: the real binary, real vaults, a real daemon, a real
 //! terminal, each test in a sandbox of its own.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that can't go on should say where")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped should say so")]
 
 /// What a manifest may ask for, and who says so.
 mod approval;
+/// What is on the audit trail, and that it can't be altered unseen.
+mod audit;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
+/// What the manual says is what the program does.
+mod docs;
 /// What the command finds in its environment.
 mod environment;
 /// Each gate once open and once shut.
@@ -16,10 +21,14 @@ mod hardening;
 mod import;
 /// What is left after locking: nothing.
 mod lock;
+/// What stays in memory: nothing.
+mod memory;
 /// Questions at a terminal.
 mod prompt;
 /// The command, and everything that it inherits.
 mod run;
+/// Who imports whom, and how long a file gets.
+mod structure;
 /// Sandboxes, outcomes and terminals.
 mod support;
 /// What is in the vault, and what is said when it is not whole.

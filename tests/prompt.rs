@@ -1,137 +1,125 @@
-//! questions at a real terminal.
+//! R-09 and L-01: questions at a real terminal. Echo is off while one is open
+//! and on again whatever happens.
 
 use crate::support::{Sandbox, Terminal, until};
 
-const SIGINT: i32 = 2;
+const SECRET: &str = "[secrets]\nTOKEN = \"k\"\n";
+const QUESTION: &str = "password for profile `default`: ";
+
+fn locked() -> Sandbox {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "the value").manifest(SECRET);
+    sandbox.pds(["lock"]).ok();
+    sandbox
+}
 
 #[test]
-fn a_run_on_a_locked_profile_asks_unlocks_and_goes_on_with_echo_back() {
-    let sandbox = Sandbox::ready();
-    sandbox.set("k", "v").manifest("[secrets]\nK = \"k\"\n").pds(["lock"]).ok();
-    let mut terminal = Terminal::run(&sandbox, &["run", "--", "printenv", "K"]);
-    assert!(terminal.has_echo());
-    terminal.expect("pds: password for profile `default`: ");
-    assert!(!terminal.has_echo());
+fn run_asks_for_the_password_of_a_locked_profile_and_goes_on() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "sh", "-c", "echo $TOKEN"]);
+    terminal.expect(QUESTION);
+    assert!(!terminal.has_echo(), "what is typed is not shown");
     terminal.send("password of default\n");
     let (outcome, echo) = terminal.end();
-    outcome.code(0).stdout("v\n").says("").end();
-    assert!(echo);
+    outcome.code(0).stdout("the value\n").says("").end();
+    assert!(echo, "echo is back");
 }
 
 #[test]
-fn control_c_at_the_question_ends_with_sigint_and_echo_back() {
-    let sandbox = Sandbox::ready();
-    sandbox.set("k", "v").manifest("[secrets]\nK = \"k\"\n").pds(["lock"]).ok();
-    let mut terminal = Terminal::run(&sandbox, &["run", "--", "touch", "marker"]);
-    terminal.expect("password for").send("half a pass\x03");
-    let (outcome, echo) = terminal.end();
-    outcome.killed_by(SIGINT).end();
-    assert!(echo);
-    assert!(!sandbox.path("w/marker").exists());
-    sandbox.pds(["list", "--no-prompt"]).done().code(3).end();
-}
-
-#[test]
-fn control_d_is_no_answer() {
-    let sandbox = Sandbox::ready();
+fn a_wrong_password_is_asked_for_again_and_three_are_enough() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect(QUESTION).send("wrong\n");
+    terminal.expect(QUESTION).send("password of default\n");
+    terminal.end().0.code(0).stdout("ran\n").end();
     sandbox.pds(["lock"]).ok();
-    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
-    terminal.expect("password for").send("\x04");
-    let (outcome, echo) = terminal.end();
-    outcome.code(1).says("pds: cancelled\n").end();
-    assert!(echo);
-}
-
-#[test]
-fn a_wrong_password_is_asked_for_again_and_not_for_ever() {
-    let sandbox = Sandbox::ready();
-    sandbox.pds(["lock"]).ok();
-    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
-    terminal.expect("password for").send("wrong\n");
-    terminal.expect("password for").send("wronger\x7f\x7f\x15password of default\n");
-    terminal.end().0.code(0).end();
-    sandbox.pds(["lock"]).ok();
-    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
     for _ in 0..3 {
-        terminal.expect("password for").send("wrong\n");
+        terminal.expect(QUESTION).send("wrong\n");
     }
-    terminal.end().0.code(1).mentions("pds: wrong password for profile `default`").end();
+    terminal.end().0.code(125).stdout("").mentions("wrong password for profile `default`").end();
 }
 
 #[test]
-fn init_asks_twice_and_takes_two_answers_that_are_the_same() {
-    let sandbox = Sandbox::new();
-    let answer = |first: &str, second: &str| {
-        let mut terminal = Terminal::run(&sandbox, &["init"]);
-        terminal.expect("new password for profile `default`: ");
-        assert!(!terminal.has_echo());
-        terminal.send(first).expect("the same again: ").send(second);
-        terminal.end().0
-    };
-    answer("one\n", "other\n").code(1).says("pds: the two passwords are not the same\n").end();
-    assert!(!sandbox.home("data/vaults/default").exists());
-    answer("password of default\n", "password of default\n").code(0).end();
-    sandbox.pds(["lock"]).ok();
-    let password = sandbox.password("default");
-    sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
-}
-
-#[test]
-fn set_asks_for_the_value_without_showing_it() {
-    let sandbox = Sandbox::ready();
-    let mut terminal = Terminal::run(&sandbox, &["set", "a/b"]);
-    terminal.expect("pds: value of `a/b`: ");
-    assert!(!terminal.has_echo());
-    terminal.send("typed secret\n").expect("the same again: ");
-    assert!(!terminal.shown.contains("typed"));
-    terminal.send("typed secret\n");
+fn ctrl_c_at_the_question_ends_with_sigint_and_echo_comes_back() {
+    let sandbox = locked();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("half a pass\x03");
     let (outcome, echo) = terminal.end();
-    outcome.code(0).says("").end();
-    assert!(echo);
-    assert_eq!(sandbox.pds(["get", "a/b"]).ok(), b"typed secret");
-    let mut terminal = Terminal::run(&sandbox, &["set", "a/b"]);
-    terminal.expect("value of").send("x\n").expect("again: ").send("y\n");
-    terminal.end().0.code(1).says("pds: the two values are not the same\n").end();
-    assert_eq!(sandbox.pds(["get", "a/b"]).ok(), b"typed secret");
+    outcome.killed_by(2).stdout("").end();
+    assert!(echo, "echo is back");
 }
 
 #[test]
-fn a_manifest_is_run_after_a_yes_and_not_after_anything_else() {
-    let sandbox = Sandbox::ready();
-    sandbox.set("k", "v").write_manifest("[secrets]\nK = \"k\"\n");
-    for no in ["n\n", "\n", "yep\n"] {
-        let mut terminal = Terminal::run(&sandbox, &["run", "--", "touch", "marker"]);
-        terminal.expect("secret  K = `k` of default").expect("approve? [y/N] ").send(no);
-        terminal.end().0.code(125).mentions("is not approved").end();
-    }
-    assert!(!sandbox.path("w/marker").exists());
-    let mut terminal = Terminal::run(&sandbox, &["run", "--", "printenv", "K"]);
-    terminal.expect("approve? [y/N] ").send("y\n");
-    terminal.end().0.code(0).stdout("v\n").end();
-    assert_eq!(sandbox.pds(["run", "--", "printenv", "K"]).ok(), b"v\n");
-}
-
-#[test]
-fn what_may_not_prompt_never_asks_though_there_is_a_terminal() {
-    let sandbox = Sandbox::ready();
-    sandbox.set("k", "v").write_manifest("[secrets]\nK = \"k\"\n");
-    let approval = Terminal::run(&sandbox, &["run", "--no-prompt", "--", "true"]);
-    approval.end().0.code(125).mentions("pds: hint: pds allow ").end();
-    Terminal::run(&sandbox, &["set", "k", "--no-prompt"]).end().0.code(1).end();
-    sandbox.pds(["lock"]).ok();
-    Terminal::run(&sandbox, &["list", "--no-prompt"]).end().0.code(3).end();
-    Terminal::run(&sandbox, &["check"]).end().0.code(3).end();
-}
-
-#[test]
-fn a_question_that_was_slept_over_is_still_answered() {
-    let sandbox = Sandbox::ready();
-    sandbox.pds(["lock"]).ok();
+fn ctrl_d_cancels_and_backspace_and_ctrl_u_edit() {
+    let sandbox = locked();
     let mut terminal = Terminal::run(&sandbox, &["unlock"]);
-    terminal.expect("password for");
-    // The daemon that was there is gone meanwhile, and another is started.
-    sandbox.stop();
-    until("it is gone", || sandbox.daemon_pid().is_none());
-    terminal.send("password of default\n");
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("\x04");
+    let (outcome, echo) = terminal.end();
+    outcome.code(1).mentions("cancelled").end();
+    assert!(echo);
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect(QUESTION);
+    until("echo is off", || !terminal.has_echo());
+    terminal.send("nonsense\x15password of defaulé\x7ft\n");
     terminal.end().0.code(0).end();
+}
+
+#[test]
+fn with_no_prompt_nothing_is_asked() {
+    let sandbox = locked();
+    for arguments in [&["run", "--no-prompt", "--", "true"][..], &["get", "k", "--no-prompt"]] {
+        let terminal = Terminal::run(&sandbox, arguments);
+        let (outcome, _) = terminal.end();
+        outcome.mentions("profile `default` is locked").mentions("hint: pds unlock").end();
+    }
+    sandbox.pds(["get", "k"]).env("PDS_NO_PROMPT", "1").done().code(3).end();
+}
+
+#[test]
+fn init_asks_twice_and_takes_no_mismatch() {
+    let sandbox = Sandbox::new();
+    let mut terminal = Terminal::run(&sandbox, &["init"]);
+    terminal.expect("new password for profile `default`: ").send("one\n");
+    terminal.expect("the same again: ").send("another\n");
+    terminal.end().0.code(1).mentions("the two passwords are not the same").end();
+    assert!(!sandbox.home("data/vaults/default").exists());
+    let mut terminal = Terminal::run(&sandbox, &["init"]);
+    terminal.expect("new password for profile `default`: ").send("one\n");
+    terminal.expect("the same again: ").send("one\n");
+    terminal.end().0.code(0).end();
+    assert!(sandbox.home("data/vaults/default/vault.db").exists());
+}
+
+#[test]
+fn set_asks_for_the_value_twice_and_shows_nothing_of_it() {
+    let sandbox = Sandbox::ready();
+    let mut terminal = Terminal::run(&sandbox, &["set", "typed"]);
+    terminal.expect("value of `typed`: ").send("hidden value\n");
+    terminal.expect("the same again: ").send("hidden value\n");
+    assert!(!terminal.shown.contains("hidden value"));
+    terminal.end().0.code(0).says("").end();
+    assert_eq!(sandbox.pds(["get", "typed"]).ok(), b"hidden value");
+}
+
+#[test]
+fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
+    let sandbox = Sandbox::ready();
+    sandbox
+        .set("k", "v")
+        .write_manifest("[secrets]\nTOKEN = \"k\"\n[vars]\nHOST = \"h\\u001b[2J\"\n");
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect("secret  TOKEN = `k` of default");
+    terminal.expect("plain   HOST = h\\u{1b}[2J");
+    terminal.expect("approve? [y/N] ").send("n\n");
+    terminal.end().0.code(125).stdout("").mentions("hint: pds allow").end();
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    terminal.expect("approve? [y/N] ").send("y\n");
+    terminal.end().0.code(0).stdout("ran\n").end();
+    // Given once, it is not asked for again.
+    sandbox.pds(["run", "--", "echo", "ran"]).done().code(0).stdout("ran\n").end();
 }

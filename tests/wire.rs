@@ -5,11 +5,7 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-use pds::wire::{
-    channel::Initiator,
-    frame,
-    identity::KeyPair,
-};
+use pds::wire::{channel::Initiator, frame, identity::KeyPair};
 
 use crate::support::{Sandbox, connect, read_frame};
 

@@ -19,9 +19,8 @@ use std::{
 use super::ClientError;
 use crate::{
     home::Home,
-    secret::SecureBytes,
     sys::process::effective_uid,
-    wire::identity::{KEY_BYTES, KeyPair, PublicStaticKey},
+    wire::identity::{KeyPair, PublicStaticKey},
 };
 
 /// The lock file holds a path, which has at most this many bytes here.
@@ -44,9 +43,7 @@ impl Endpoint {
         let Some(mut key_file) = open_own(&home.launcher_key())? else {
             return Ok(None);
         };
-        let mut bytes = SecureBytes::zeroed(2 * KEY_BYTES)?;
-        key_file.read_exact(bytes.expose_mut())?;
-        let launcher = KeyPair::from_file_bytes(bytes.expose())?.ok_or(ClientError::Malformed)?;
+        let launcher = KeyPair::read(&mut key_file)?.ok_or(ClientError::Malformed)?;
         let Some(mut public) = open_own(&home.daemon_public_key())? else {
             return Ok(None);
         };

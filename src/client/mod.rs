@@ -13,7 +13,7 @@ mod start;
 pub use asker::{AskError, Asker, Wanted};
 pub use password::{PASSWORD_MAX_BYTES, PasswordError, Passwords, prompt};
 pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};
-pub use start::daemon_command;
+pub use start::{daemon_environment, daemon_program};
 
 use std::{
     io::{self, Read},
@@ -42,6 +42,9 @@ pub enum ClientError {
     /// No daemon runs, and this command doesn't start one.
     #[error("no daemon is running")]
     NoDaemon,
+    /// The daemon's program is not where it belongs.
+    #[error("there is no `{0}`, which belongs beside `pds`")]
+    NoDaemonProgram(PathBuf),
     /// The daemon that was started did not come up; what it said.
     #[error("the daemon did not start: {0}")]
     CannotStart(String),
@@ -89,6 +92,7 @@ impl ClientError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoDaemon => "the next command that needs one starts it",
+            Self::NoDaemonProgram(_) => "install pds again, both of its files",
             Self::NotPrivate { .. } => "make it yours alone (mode 0700 or 0600), or remove it",
             Self::OtherVersion { .. } => "pds stop, which locks, and try again",
             Self::NotOurDaemon => "pds stop, or end the daemon that runs, and try again",

@@ -89,6 +89,7 @@ impl Refusal {
                 format!("the vault of profile `{profile}` can't be read")
             }
             Reason::NotApproved => "the manifest is not approved".to_owned(),
+            Reason::AuditUnreadable => "the audit trail can't be read".to_owned(),
         }
     }
 
@@ -132,9 +133,10 @@ impl Refusal {
             }
             Reason::AuditUnavailable => "make room where the audit trail is".to_owned(),
             Reason::VaultExists => format!("pds unlock{option}"),
-            Reason::Internal | Reason::VaultUnreadable | Reason::ReadOnly => {
-                "the daemon's log says more".to_owned()
-            }
+            Reason::Internal
+            | Reason::VaultUnreadable
+            | Reason::ReadOnly
+            | Reason::AuditUnreadable => "the daemon's log says more".to_owned(),
             Reason::Malformed => "pds stop, and try again".to_owned(),
             Reason::NotApproved => "pds allow".to_owned(),
             _ => return None,

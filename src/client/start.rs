@@ -2,7 +2,7 @@
 //!
 //! The command that this process becomes must not find a child that it never
 //! made, so the daemon is a grandchild: `pds daemon --background` starts
-//! `pds daemon --detached` and is gone.
+//! `pds-daemon --detached` and is gone.
 
 use std::{
     env,
@@ -33,8 +33,14 @@ const VARIABLES: [&str; 8] = [
 
 /// Starts a daemon, or finds the one that somebody else has started meanwhile.
 pub(super) fn start(home: &Home) -> Result<(), ClientError> {
-    let mut child = daemon_command("--background", home)
+    // Asked first, because the child could tell it to nobody.
+    daemon_program()?;
+    let mut child = Command::new(own_program())
+        .arg0("pds")
+        .args(["daemon", "--background"])
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .map_err(|error| ClientError::CannotStart(error.to_string()))?;
     let mut answer = String::new();
@@ -52,23 +58,28 @@ pub(super) fn start(home: &Home) -> Result<(), ClientError> {
     }
 }
 
-/// The command line of a daemon in folder `/` with an environment of pds's paths alone.
-pub fn daemon_command(mode: &str, home: &Home) -> Command {
-    let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
-    let mut command = Command::new(program);
-    command.arg0("pds").args(["daemon", mode]);
-    command.env_clear().envs(VARIABLES.iter().filter_map(|name| {
-        let value = env::var_os(name)?;
-        Some((name, absolute_home(name, value, home)))
-    }));
-    command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
-    command
+fn own_program() -> PathBuf {
+    env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
 }
 
-/// `PDS_HOME` may be relative to a folder that the daemon does not start in.
-fn absolute_home(name: &str, value: OsString, home: &Home) -> OsString {
-    match home.data.parent() {
-        Some(root) if name == "PDS_HOME" && !value.is_empty() => root.as_os_str().to_owned(),
-        _ => value,
-    }
+/// The daemon's program: in the folder that this one is in.
+///
+/// # Errors
+/// [`ClientError::NoDaemonProgram`] if it isn't there.
+pub fn daemon_program() -> Result<PathBuf, ClientError> {
+    let beside = own_program().with_file_name("pds-daemon");
+    if beside.is_file() { Ok(beside) } else { Err(ClientError::NoDaemonProgram(beside)) }
+}
+
+/// The environment of a daemon that a command starts: pds's paths alone.
+pub fn daemon_environment(home: &Home) -> impl Iterator<Item = (&'static str, OsString)> {
+    // `PDS_HOME` may be relative to a folder that the daemon does not start in.
+    let root = home.data.parent().map(|root| root.as_os_str().to_owned());
+    VARIABLES.into_iter().filter_map(move |name| {
+        let value = env::var_os(name)?;
+        match &root {
+            Some(root) if name == "PDS_HOME" && !value.is_empty() => Some((name, root.clone())),
+            _ => Some((name, value)),
+        }
+    })
 }

@@ -1,76 +1,38 @@
 //! `daemon` and `stop`.
 
-use std::{env, process::Stdio, time::Duration};
+use std::{
+    env,
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
+};
 
 use super::CommandError;
 use crate::{
     cli,
-    client::{AskError, Client, ClientError, daemon_command},
-    config::parse_duration,
-    daemon::{self, Options},
+    client::{AskError, Client, ClientError, daemon_environment, daemon_program},
     error::Error,
     home::Home,
     secret::SecureBuffer,
     wire::message::{self, Request, Response},
 };
 
+/// Becomes the daemon, or starts one for a command that needs it.
 pub(super) fn daemon(options: &cli::Daemon, home: &Home) -> Result<(), Error> {
+    let mut command = Command::new(daemon_program()?);
     if options.background {
-        return start_detached(home);
+        return start_detached(command, home);
     }
-    let lifetime = match &options.ttl {
-        Some(ttl) => Some(seconds("--ttl", ttl)?),
-        None => from_environment()?,
-    };
-    let idle = options.idle.as_deref().map(|idle| time("--idle", idle)).transpose()?;
-    if options.detached {
-        // A session of its own, or the terminal's signals would reach it.
-        let _ = nix::unistd::setsid();
-    }
-    let served = daemon::run(
-        home,
-        &Options {
-            value_lifetime: lifetime,
-            idle_lifetime: idle,
-            detached: options.detached,
-            log: env::var("PDS_LOG").ok(),
-        },
-    );
-    if let Err(error) = &served
-        && options.detached
-    {
-        // Whoever started it reads standard output and nothing else.
-        let _ = crate::say::print(format!("{error}\n").as_bytes());
-    }
-    Ok(served?)
+    // What was typed, as it was: the daemon reads the same options.
+    command.args(env::args_os().skip(2));
+    Err(ClientError::CannotStart(command.exec().to_string()).into())
 }
 
 /// Starts the daemon as a child of nobody: this process ends before it.
-fn start_detached(home: &Home) -> Result<(), Error> {
-    let mut command = daemon_command("--detached", home);
-    command.stdout(Stdio::inherit());
+fn start_detached(mut command: Command, home: &Home) -> Result<(), Error> {
+    command.arg("--detached").env_clear().envs(daemon_environment(home));
+    command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(|error| ClientError::CannotStart(error.to_string()))?;
     Ok(())
-}
-
-fn from_environment() -> Result<Option<Duration>, CommandError> {
-    match env::var("PDS_SECRET_TTL") {
-        Ok(ttl) if !ttl.is_empty() => seconds("PDS_SECRET_TTL", &ttl).map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// A number of seconds, or a duration with its unit.
-fn seconds(option: &'static str, text: &str) -> Result<Duration, CommandError> {
-    match text.parse() {
-        Ok(0) => Err(CommandError::NotADuration { option, problem: "must be longer than nothing" }),
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => time(option, text),
-    }
-}
-
-fn time(option: &'static str, text: &str) -> Result<Duration, CommandError> {
-    parse_duration(text).map_err(|problem| CommandError::NotADuration { option, problem })
 }
 
 /// Locks everything and ends the daemon. Where none runs, that is done already.
@@ -85,8 +47,7 @@ pub(super) fn stop(home: &Home) -> Result<(), Error> {
         Ok(Response::Done) => {}
         _ => return Err(AskError::from(ClientError::Malformed).into()),
     }
-    // It closes the connection by ending: then a new one can start at once.
-    let ended = client.exchange(&Request::Status, &mut buffer);
-    debug_assert!(ended.is_err());
+    // It closes the connection by ending, after which a new one can start.
+    let _ = client.exchange(&Request::Status, &mut buffer);
     Ok(())
 }

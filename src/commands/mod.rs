@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod audit;
 mod check;
 mod daemon;
 mod get;
@@ -82,13 +83,20 @@ pub enum CommandError {
     /// It was said already.
     #[error("no")]
     Said,
-    /// A lifetime is not one.
-    #[error("`{option}`: {problem}")]
-    NotADuration {
-        /// The option or variable.
+    /// A time is not one.
+    #[error("`{option}`: expected a time such as `2026-01-31`, `2026-01-31T12:00:00Z` or `8h`")]
+    NotATime {
+        /// The option.
         option: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
+    },
+    /// The audit trail is not as the daemon wrote it; what was found was said.
+    #[error("the audit trail is not as it was written")]
+    TrailAltered,
+    /// Parts of the audit trail can only be checked with other profiles unlocked.
+    #[error("parts of the audit trail were not checked")]
+    TrailNotChecked {
+        /// A profile that can open them.
+        profile: String,
     },
     /// There is no memory for the value.
     #[error(transparent)]
@@ -123,6 +131,10 @@ impl CommandError {
             Self::OutOfSecretMemory(_) => {
                 vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
             }
+            Self::TrailNotChecked { profile } => {
+                let option = crate::client::profile_option(profile);
+                vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
+            }
             Self::Said => Vec::new(),
             _ => vec![Told::new(self, None)],
         }
@@ -135,7 +147,8 @@ impl CommandError {
             Self::NotAKey { .. }
             | Self::Generate(_)
             | Self::UnknownFormat(_)
-            | Self::NotADuration { .. } => 2,
+            | Self::NotATime { .. } => 2,
+            Self::TrailNotChecked { .. } => 3,
             _ => 1,
         }
     }
@@ -165,6 +178,7 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Unlock(options) => lock::unlock(options, &home),
         Command::Lock(options) => lock::lock(options, &home),
         Command::Status(options) => status::status(options, &home),
+        Command::Audit(options) => audit::audit(options, &home),
         Command::Daemon(options) => daemon::daemon(options, &home),
         Command::Stop => daemon::stop(&home),
     }

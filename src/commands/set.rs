@@ -9,8 +9,7 @@ use crate::{
     error::Error,
     home::Home,
     run::manifest::Generate,
-    secret::SecureBytes,
-    store::VALUE_MAX_BYTES,
+    secret::{SecureBytes, VALUE_MAX_BYTES},
     sys::terminal,
     wire::message::{self, KeyInProfile, Plaintext, Request},
 };

@@ -3,7 +3,10 @@
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::secret::{OutOfSecretMemory, SecureBytes, TrustProfileName};
+use crate::{
+    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    sys::stack::with_secret_stack,
+};
 
 /// Every key here has this many bytes.
 pub const KEY_BYTES: usize = 32;
@@ -132,8 +135,8 @@ fn argon2id(
     matrix: &mut [Block],
     key: &mut [u8],
 ) -> Result<(), DeriveError> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost)
-        .hash_password_into_with_memory(password, salt, key, matrix)
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
+    with_secret_stack(|| argon2.hash_password_into_with_memory(password, salt, key, matrix))
         .map_err(|why| match why {
             argon2::Error::PwdTooLong => DeriveError::PasswordTooLong,
             argon2::Error::OutOfMemory => DeriveError::OutOfMemory,
@@ -193,8 +196,39 @@ pub fn derive_generation_mac_key(
     derive(&format!("pds v2 generation-mac-key {profile}"), master_key)
 }
 
+/// The key of a line of the audit trail, from that of the line before. The one before can't be
+/// had back from it, so whoever takes the running key can't rewrite what is written already.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_line_key(previous: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-line-key", previous)
+}
+
+/// The key that seals a segment's key to a vault: from the Diffie-Hellman result and both
+/// public keys, in that order.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_seal_key(agreed: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-seal-key", agreed)
+}
+
+/// The key that authenticates the head of the audit trail noted outside of it, from the private
+/// half of a vault's audit key.
+///
+/// # Errors
+/// [`DeriveError::OutOfSecretMemory`].
+pub fn derive_audit_head_mac_key(private: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    derive("pds v2 audit-head-mac-key", private)
+}
+
 #[inline(never)]
 fn derive(context: &str, from: &SecureBytes) -> Result<SecureBytes, DeriveError> {
+    with_secret_stack(|| derive_here(context, from))
+}
+
+fn derive_here(context: &str, from: &SecureBytes) -> Result<SecureBytes, DeriveError> {
     let mut hasher = blake3::Hasher::new_derive_key(context);
     hasher.update(from.expose());
     let mut output = hasher.finalize_xof();
@@ -212,6 +246,10 @@ fn derive(context: &str, from: &SecureBytes) -> Result<SecureBytes, DeriveError>
 /// [`DeriveError::KeyLength`] if `key` has not [`KEY_BYTES`] bytes.
 #[inline(never)]
 pub fn keyed_mac(key: &SecureBytes, message: &[u8]) -> Result<blake3::Hash, DeriveError> {
+    with_secret_stack(|| keyed_mac_here(key, message))
+}
+
+fn keyed_mac_here(key: &SecureBytes, message: &[u8]) -> Result<blake3::Hash, DeriveError> {
     let mut copy = Zeroizing::new([0; KEY_BYTES]);
     if key.len() != KEY_BYTES {
         return Err(DeriveError::KeyLength);

@@ -18,7 +18,8 @@ mod seal;
 
 pub use derive::{
     DeriveError, KEY_BYTES, KdfParams, MEMORY_CEILING_KIB, MEMORY_FLOOR_KIB, SALT_BYTES,
-    derive_entry_key, derive_generation_mac_key, derive_header_mac_key, derive_ipc_encryption_key,
-    derive_key_argon2, derive_master_key, derive_vault_key, keyed_mac,
+    derive_audit_head_mac_key, derive_audit_line_key, derive_audit_seal_key, derive_entry_key,
+    derive_generation_mac_key, derive_header_mac_key, derive_ipc_encryption_key, derive_key_argon2,
+    derive_master_key, derive_vault_key, keyed_mac,
 };
 pub use seal::{NONCE_BYTES, SEAL_OVERHEAD_BYTES, SealError, TAG_BYTES, entry_aad, open, seal};

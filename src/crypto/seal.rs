@@ -5,7 +5,10 @@ use aes_gcm::{
     aead::{AeadInOut, KeyInit, inout::InOutBuf},
 };
 
-use crate::secret::{OutOfSecretMemory, SecureBytes, TrustProfileName};
+use crate::{
+    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    sys::stack::with_secret_stack,
+};
 
 /// Bytes of nonce in front of a ciphertext: 96 bits, the size that GCM is specified for
 /// (NIST SP 800-38D, section 5.2.1.1).
@@ -44,8 +47,8 @@ pub enum SealError {
 /// [`SealError::KeyLength`], [`SealError::TooLong`], [`SealError::NoRandomness`].
 pub fn seal(key: &SecureBytes, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut sealed = vec![0; SEAL_OVERHEAD_BYTES + plaintext.len()];
-    getrandom::fill(&mut sealed[..NONCE_BYTES]).map_err(|_| SealError::NoRandomness)?;
-    encrypt(key.expose(), plaintext, aad, &mut sealed)?;
+    crate::sys::random::fill(&mut sealed[..NONCE_BYTES]).map_err(|_| SealError::NoRandomness)?;
+    with_secret_stack(|| encrypt(key.expose(), plaintext, aad, &mut sealed))?;
     Ok(sealed)
 }
 
@@ -58,7 +61,7 @@ pub fn seal(key: &SecureBytes, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, 
 pub fn open(key: &SecureBytes, sealed: &[u8], aad: &[u8]) -> Result<SecureBytes, SealError> {
     let length = sealed.len().checked_sub(SEAL_OVERHEAD_BYTES).ok_or(SealError::Forged)?;
     let mut plaintext = SecureBytes::zeroed(length)?;
-    decrypt(key.expose(), sealed, aad, plaintext.expose_mut())?;
+    with_secret_stack(|| decrypt(key.expose(), sealed, aad, plaintext.expose_mut()))?;
     Ok(plaintext)
 }
 

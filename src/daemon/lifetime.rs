@@ -1,6 +1,6 @@
 //! What ends by itself: values, unlocked profiles, and the daemon.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -25,11 +25,15 @@ pub(super) async fn watch(daemon: &Arc<Daemon>) {
     loop {
         tokio::time::sleep(STEP).await;
         let (now, settings) = (super::now(), daemon.settings.current());
+        if let Err(error) = daemon.trail.tick(now) {
+            tracing::error!(%error, "the audit trail can't be written");
+        }
         for profile in daemon.vaults.expire(&settings.lifetimes, now) {
             tracing::info!(%profile, "locked: its lifetime is over");
         }
         let suspended = suspended();
         if was_suspended(suspended_before, suspended) {
+            daemon.note_head();
             let profiles = daemon.vaults.lock_all();
             tracing::info!(count = profiles.len(), "locked: the machine was suspended");
         }
@@ -38,7 +42,8 @@ pub(super) async fn watch(daemon: &Arc<Daemon>) {
             synced_at = now;
             sync_trail(daemon).await;
         }
-        if daemon.vaults.any_unlocked() {
+        // What watches a run holds names, and no secret memory of any profile.
+        if daemon.vaults.any_unlocked() || !daemon.runs.is_empty() {
             locked_since = now;
         } else if daemon.detached && now.saturating_sub(locked_since) >= LOCKED_MAX {
             return;
@@ -56,8 +61,15 @@ fn is_sync_due(sync: Sync, elapsed: Duration) -> bool {
 
 async fn sync_trail(daemon: &Arc<Daemon>) {
     let trail = Arc::clone(daemon);
-    let outcome = tokio::task::spawn_blocking(move || trail.trail.sync()).await;
-    if let Ok(Err(error)) = outcome {
+    let outcome = tokio::task::spawn_blocking(move || {
+        let news = trail.trail.sync()?;
+        if news {
+            trail.note_head();
+        }
+        Ok(())
+    })
+    .await;
+    if let Ok(Err(error)) = outcome as Result<io::Result<()>, _> {
         tracing::error!(%error, "the audit trail can't be synced");
     }
 }

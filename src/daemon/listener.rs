@@ -3,13 +3,19 @@
 use std::{
     collections::VecDeque,
     fs, io,
-    os::unix::{fs::FileTypeExt, net as unix},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::FileTypeExt, net as unix},
+    },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::{
+    getsockopt,
+    sockopt::{PeerCredentials, PeerPidfd},
+};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -106,17 +112,21 @@ impl Drop for Listener {
 }
 
 /// The process at the other end, as the kernel knew it when it connected.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Caller {
     /// For the audit trail alone: 0 across PID namespaces, and reused in time.
     pub(super) pid: i32,
+    /// That very process, whatever its number comes to mean; `None` before Linux 6.5.
+    pub(super) process: Option<OwnedFd>,
 }
 
 impl Caller {
     /// Who connected; `None`, before a byte is read, if it is another user.
     fn of(stream: &UnixStream) -> Option<Self> {
         let credentials = getsockopt(stream, PeerCredentials).ok()?;
-        (credentials.uid() == effective_uid()).then(|| Self { pid: credentials.pid() })
+        let process = || getsockopt(stream, PeerPidfd).ok();
+        (credentials.uid() == effective_uid())
+            .then(|| Self { pid: credentials.pid(), process: process() })
     }
 }
 

@@ -4,7 +4,8 @@
 //! listener ─ session ─ answer ─┬─ gate      may they?
 //!                              ├─ vault_state   what is unlocked, and its caches
 //!                              ├─ unlock    passwords, slowly
-//!                              └─ audit     on record before anything leaves
+//!                              ├─ audit     on record before anything leaves
+//!                              └─ runs      and what becomes of it
 //! ```
 //!
 //! One thread runs everything but SQLite and Argon2, which get blocking ones.
@@ -14,12 +15,14 @@
 
 mod answer;
 mod audit;
+mod confine;
 pub mod gate;
 mod lifetime;
 mod listener;
 mod log;
 mod place;
 mod registry;
+mod runs;
 mod session;
 mod settings;
 mod unlock;
@@ -42,11 +45,12 @@ pub use audit::SecretOperationAudit;
 pub use vault_state::VaultState;
 
 use crate::{
-    config::ConfigError,
-    home::Home,
-    secret::OutOfSecretMemory,
-    store::{BootClock, Clock},
-    sys::process,
+    cli,
+    config::{ConfigError, parse_duration},
+    home::{Home, HomeError},
+    secret::{OutOfSecretMemory, TrustProfileName},
+    store::{BootClock, Clock, VaultId},
+    sys::{heap, process, stack},
     wire,
 };
 use gate::Buckets;
@@ -59,6 +63,9 @@ use vault_state::Vaults;
 const BUILD: &str = concat!("pds ", env!("CARGO_PKG_VERSION"));
 /// How long a daemon that lost the race for the lock waits for the winner to answer.
 const WINNER_MAX: Duration = Duration::from_secs(10);
+/// Threads for SQLite and Argon2. Each has a secret stack, and SQLite serialises
+/// a vault's work anyway.
+const BLOCKING_THREADS_MAX: usize = 4;
 const WINNER_STEP: Duration = Duration::from_millis(2);
 
 /// How a daemon is to run.
@@ -73,6 +80,36 @@ pub struct Options {
     pub detached: bool,
     /// The most talkative level to log.
     pub log: Option<String>,
+}
+
+impl Options {
+    /// The options of a command line and of the environment.
+    ///
+    /// # Errors
+    /// [`DaemonError::NotADuration`].
+    pub fn new(options: &cli::Daemon) -> Result<Self, DaemonError> {
+        let value_lifetime = match &options.ttl {
+            Some(ttl) => Some(lifetime("--ttl", ttl)?),
+            None => match std::env::var("PDS_SECRET_TTL") {
+                Ok(ttl) if !ttl.is_empty() => Some(lifetime("PDS_SECRET_TTL", &ttl)?),
+                _ => None,
+            },
+        };
+        let idle_lifetime =
+            options.idle.as_deref().map(|idle| lifetime("--idle", idle)).transpose()?;
+        let log = std::env::var("PDS_LOG").ok();
+        Ok(Self { value_lifetime, idle_lifetime, detached: options.detached, log })
+    }
+}
+
+/// A number of seconds, or a duration with its unit.
+fn lifetime(option: &'static str, text: &str) -> Result<Duration, DaemonError> {
+    let read = match text.parse() {
+        Ok(0) => Err("must be longer than nothing"),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => parse_duration(text),
+    };
+    read.map_err(|problem| DaemonError::NotADuration { option, problem })
 }
 
 /// Why a daemon does not run.
@@ -121,12 +158,29 @@ pub enum DaemonError {
     /// The kernel refused to protect this process.
     #[error("can't protect the process: {0}")]
     Unprotected(io::Error),
+    /// The kernel refused to confine this process.
+    #[error("can't confine the process")]
+    Unconfined,
+    /// SQLite's and OpenSSL's memory can't be protected.
+    #[error(transparent)]
+    UnprotectedHeap(#[from] heap::TooLate),
     /// The event loop can't be set up.
     #[error("can't run the event loop: {0}")]
     EventLoop(io::Error),
     /// Another daemon holds the lock and does not answer.
     #[error("another daemon holds `{0}` and does not answer")]
     Stuck(PathBuf),
+    /// The environment does not say where things are.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A lifetime is not one.
+    #[error("`{option}`: {problem}")]
+    NotADuration {
+        /// The option or variable.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// There is no memory for the daemon's own keys.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -142,12 +196,23 @@ pub(crate) struct Daemon {
     buckets: Mutex<Buckets>,
     settings: Settings,
     trail: audit::Trail,
+    runs: runs::Runs,
     tries: unlock::Tries,
     stop: Notify,
     detached: bool,
 }
 
 impl Daemon {
+    /// Notes how far the trail has come, for each vault that is unlocked.
+    fn note_head(&self) {
+        let notes = self.vaults.head_notes();
+        self.trail.note_head(notes.iter().map(AsRef::as_ref));
+    }
+
+    fn vault_id(&self, profile: &TrustProfileName) -> Option<VaultId> {
+        unlock::vault(self, profile).header().ok().map(|header| header.vault_id())
+    }
+
     fn buckets(&self) -> MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,13 +234,20 @@ fn stamp() -> String {
 /// # Errors
 /// [`DaemonError`] if it can't serve.
 pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
+    if options.detached {
+        // A session of its own, or the terminal's signals would reach it.
+        let _ = nix::unistd::setsid();
+    }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
+    stack::enable_secret_stack();
+    heap::move_library_heaps()?;
     place::prepare_folders(home)?;
     let Some(mut lock) = wait_for_lock(home)? else {
         announce();
         return Ok(());
     };
     log::begin(home, options)?;
+    confine::confine(home)?;
     let keys = place::keys(home)?;
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
@@ -184,20 +256,26 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         vaults: Vaults::new(home.clone()),
         buckets: Mutex::default(),
         settings: Settings::read(home, options)?,
-        trail: audit::Trail::open(&home.audit()).map_err(failed)?,
+        trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
+        runs: runs::Runs::default(),
         tries: unlock::Tries::open(home),
         stop: Notify::new(),
         detached: options.detached,
         home: home.clone(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .map_err(DaemonError::EventLoop)?;
     let outcome = runtime.block_on(serve(&daemon, &mut lock));
-    // Also on an error: whatever is unlocked is locked in the proper order.
+    // Also on an error: whatever is unlocked is locked in the proper order, and the
+    // trail ends while the vaults' notes of it can still be written.
+    if let Err(error) = daemon.trail.close() {
+        tracing::error!(%error, "the audit trail can't be closed");
+    }
+    daemon.note_head();
     daemon.vaults.lock_all();
-    let _ = daemon.trail.sync();
     tracing::info!("gone");
     outcome
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -15,9 +15,8 @@ use nix::fcntl::{Flock, FlockArg};
 use super::DaemonError;
 use crate::{
     home::Home,
-    secret::SecureBytes,
     sys::process::effective_uid,
-    wire::identity::{KEY_BYTES, KeyPair, PublicStaticKey},
+    wire::identity::{KeyPair, PublicStaticKey},
 };
 
 /// Makes the daemon's folders, or checks that those which are there are the user's alone.
@@ -25,17 +24,33 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
     let vaults = home.vaults();
     let audit = home.audit();
     for folder in [&home.data, &home.state, &home.runtime, &vaults, &audit] {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| DaemonError::Folder { path: folder.clone(), error })?;
-        check_folder(folder)?;
+        make_folder(folder)?;
+        check_folder(folder, OPEN)?;
     }
-    Ok(())
+    // Made here because a confined daemon could not look into one that is made
+    // later. The user may let others read it, but not write.
+    make_folder(&home.config)?;
+    check_folder(&home.config, WRITABLE)
 }
 
-fn check_folder(folder: &Path) -> Result<(), DaemonError> {
+/// The bits of a mode that let others in at all, and those that let them write.
+const OPEN: u32 = 0o077;
+const WRITABLE: u32 = 0o022;
+
+fn make_folder(folder: &Path) -> Result<(), DaemonError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| DaemonError::Folder { path: folder.to_owned(), error })
+}
+
+/// Makes a folder of the user's alone where there is none.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn check_folder(folder: &Path, refused: u32) -> Result<(), DaemonError> {
     let refuse = |what| Err(DaemonError::NotPrivate { path: folder.to_owned(), what });
     let metadata = folder
         .symlink_metadata()
@@ -46,7 +61,7 @@ fn check_folder(folder: &Path) -> Result<(), DaemonError> {
     if metadata.uid() != effective_uid() {
         return refuse("belongs to another user");
     }
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & refused != 0 {
         return refuse("is open to other users");
     }
     Ok(())
@@ -101,13 +116,18 @@ pub(super) struct Keys {
 /// Reads the keys, making them at the first start. Only under the [`Lock`], or
 /// two daemons could each make their own.
 pub(super) fn keys(home: &Home) -> Result<Keys, DaemonError> {
-    let daemon = key_pair(&home.daemon_key())?;
+    let mut daemon = key_pair(&home.daemon_key())?;
     let public = home.daemon_public_key();
     if fs::read(&public).ok().as_deref() != Some(daemon.public().as_slice()) {
         write_private(&public, daemon.public())?;
     }
-    let launcher = *key_pair(&home.launcher_key())?.public();
-    Ok(Keys { daemon, launcher })
+    let mut launcher = key_pair(&home.launcher_key())?;
+    if launcher.shared().and_then(|shared| shared.with(daemon.public())).is_none() {
+        launcher.remember(daemon.public())?;
+        write_private(&home.launcher_key(), launcher.to_file_bytes()?.expose())?;
+    }
+    daemon.remember(launcher.public())?;
+    Ok(Keys { daemon, launcher: *launcher.public() })
 }
 
 fn key_pair(path: &Path) -> Result<KeyPair, DaemonError> {
@@ -120,9 +140,7 @@ fn key_pair(path: &Path) -> Result<KeyPair, DaemonError> {
                 let what = "belongs to another user, or is open to others";
                 return Err(DaemonError::NotPrivate { path: path.to_owned(), what });
             }
-            let mut bytes = SecureBytes::zeroed(2 * KEY_BYTES)?;
-            file.read_exact(bytes.expose_mut()).map_err(failed)?;
-            let pair = KeyPair::from_file_bytes(bytes.expose())?;
+            let pair = KeyPair::read(&mut file).map_err(failed)?;
             pair.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,6 +1,6 @@
 //! One connection: a handshake, then requests and their answers.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     io::AsyncReadExt,
@@ -12,6 +12,7 @@ use super::{
     Daemon, answer,
     gate::{LAUNCHER, Peer},
     listener::Caller,
+    runs,
 };
 use crate::{
     secret::{OutOfSecretMemory, SecureBuffer},
@@ -71,11 +72,12 @@ impl Identity {
 /// Serves a connection until either side ends it. `known` is called when the
 /// handshake is done.
 pub(super) async fn serve(
-    daemon: &Daemon,
+    daemon: &Arc<Daemon>,
     mut stream: UnixStream,
     caller: Caller,
     known: impl FnOnce(),
 ) {
+    let pid = caller.pid;
     let outcome = async {
         let (channel, peer) = timeout(HANDSHAKE_MAX, shake_hands(daemon, &mut stream)).await??;
         known();
@@ -84,7 +86,7 @@ pub(super) async fn serve(
     match outcome.await {
         Ok(()) => {}
         Err(Ended::Io(error)) if is_gone(&error) => {}
-        Err(ended) => tracing::info!(pid = caller.pid, reason = %ended, "connection ended"),
+        Err(ended) => tracing::info!(pid, reason = %ended, "connection ended"),
     }
 }
 
@@ -113,7 +115,7 @@ async fn shake_hands(daemon: &Daemon, stream: &mut UnixStream) -> Result<(Channe
 }
 
 async fn converse(
-    daemon: &Daemon,
+    daemon: &Arc<Daemon>,
     stream: &mut UnixStream,
     mut channel: Channel,
     identity: Identity,
@@ -126,10 +128,13 @@ async fn converse(
         channel.seal(reply.encoded.as_slice(), &mut sealed)?;
         let still_valid = || daemon.vaults.is_current(&reply.releases);
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
+        if let Some(run) = reply.run {
+            runs::watch(daemon, run, identity.caller.process.as_ref());
+        }
         if reply.stop {
             daemon.stop.notify_one();
-            // The connection ends with the daemon: whoever asked waits for that, and
-            // an answer to anything more would tell them that it is over already.
+            // Open until the process lets go of it: that tells the client that the
+            // socket is gone and the next daemon can start.
             std::future::pending::<()>().await;
         }
     }

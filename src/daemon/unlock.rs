@@ -11,12 +11,21 @@ use std::{
     time::Duration,
 };
 
-use super::{Daemon, answer::Refusal, place, vault_state::reason_of};
+use super::{
+    Daemon,
+    answer::Refusal,
+    audit::{HeadNote, Noted, Recipient},
+    place,
+    vault_state::{Vaults, reason_of},
+};
 use crate::{
     crypto::KdfParams,
     home::Home,
     secret::{SecureBytes, TrustProfileName},
-    store::{AuditKeys, JitDelivery, Note, Unlocked, Vault, VaultError},
+    store::{
+        AuditKeys, Header, JitDelivery, Note, SqlCipherStore, StoreError, Unlocked, Vault,
+        VaultError,
+    },
     wire::{
         identity::KeyPair,
         message::{Problem, Reason},
@@ -123,7 +132,7 @@ pub(super) async fn create(
     .await
 }
 
-fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
+pub(super) fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
     Vault::new(&daemon.home.vaults(), &daemon.home.state.join("generations"), profile)
 }
 
@@ -172,24 +181,82 @@ async fn take_in(
     }
     let settings = daemon.settings.current();
     let (store, history) = (unlocked.store, settings.history);
+    let (heads, header) = (daemon.home.audit_heads(), unlocked.header);
+    let to = recipient(profile, &header);
     let prepared = tokio::task::spawn_blocking(move || {
         store.keep_history(history)?;
         let approvals = store.approvals_list()?;
-        Ok((store, approvals))
+        let note = head_note(heads, &header, &store)?;
+        // What can't be read is as good as altered: it does not vouch for the trail.
+        let noted = note.as_ref().map(|note| note.read().unwrap_or(Noted::Altered));
+        Ok((store, approvals, note, noted))
     })
     .await;
-    let (store, approvals) = match prepared {
+    let (store, approvals, note, noted) = match prepared {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(error)) => return Err(refusal(reason_of(&error))),
         Err(_) => return Err(refusal(Reason::Internal)),
     };
+    trust_trail(daemon, profile, to.as_ref(), noted.as_ref())?;
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
-    daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals);
+    daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals, note);
     if !unlocked.integrity_checked {
         check_beside(daemon, profile, checked);
     }
     Ok(())
+}
+
+/// The place of the note of the trail's head, for a vault that has an audit key.
+fn head_note(
+    heads: PathBuf,
+    header: &Header,
+    store: &SqlCipherStore,
+) -> Result<Option<HeadNote>, StoreError> {
+    match store.audit_private_key() {
+        Ok(private) => Ok(Some(HeadNote::new(heads, header.vault_id(), &private)?)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets a vault vouch for the trail from here on, and holds what was noted for it
+/// when it was unlocked last against the trail as it is.
+fn trust_trail(
+    daemon: &Daemon,
+    profile: &TrustProfileName,
+    to: Option<&Recipient>,
+    noted: Option<&Noted>,
+) -> Result<(), Refusal> {
+    let recorded = || {
+        to.map_or(Ok(()), |to| daemon.trail.admit(to))?;
+        if !noted.map_or(Ok(true), |noted| daemon.trail.compare(profile, noted))? {
+            tracing::error!(%profile, "the audit trail is not the one that was noted last");
+        }
+        Ok(())
+    };
+    recorded().map_err(|error: std::io::Error| {
+        tracing::error!(%error, "the audit trail can't be written");
+        refusal(Reason::AuditUnavailable)
+    })
+}
+
+/// The vaults that the audit trail's keys are sealed to, whenever it is asked.
+pub(super) fn recipients(home: &Home) -> impl Fn() -> Vec<Recipient> + Send + Sync + 'static {
+    let (vaults, home) = (Vaults::new(home.clone()), home.clone());
+    move || {
+        let one = |profile: TrustProfileName| {
+            let generations = home.state.join("generations");
+            let header = Vault::new(&home.vaults(), &generations, &profile).header().ok()?;
+            recipient(&profile, &header)
+        };
+        vaults.on_disk().into_iter().filter_map(one).collect()
+    }
+}
+
+fn recipient(profile: &TrustProfileName, header: &Header) -> Option<Recipient> {
+    let public = header.audit_public_key()?;
+    Some(Recipient { profile: profile.to_string(), vault: header.vault_id(), public })
 }
 
 /// Checks the whole vault while it already serves; damage locks it.

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::gate::{Activity, ActivityOf, Grant, Wish};
+use super::{
+    audit::HeadNote,
+    gate::{Activity, ActivityOf, Grant, Wish},
+};
 use crate::{
     config::Lifetimes,
     home::Home,
@@ -33,6 +36,8 @@ struct OpenVault {
     delivery: Arc<JitDelivery<SqlCipherStore>>,
     /// The approved manifests, by path, as the vault has them.
     approvals: HashMap<String, Approval>,
+    /// Where the head of the audit trail is noted for this vault, which has a key for it.
+    head_note: Option<Arc<HeadNote>>,
     /// Tells this unlocking from any other of the same profile.
     instance: u64,
     /// On CLOCK_BOOTTIME.
@@ -71,6 +76,7 @@ impl Vaults {
         master_key: SecureBytes,
         delivery: JitDelivery<SqlCipherStore>,
         approvals: Vec<Approval>,
+        head_note: Option<HeadNote>,
     ) {
         let now = super::now();
         // An unlocking on top of another must not leave the first one's keys behind.
@@ -80,7 +86,9 @@ impl Vaults {
         let instance = state.unlocked_so_far;
         let delivery = Arc::new(delivery);
         let approvals = by_path(approvals);
-        let vault = OpenVault { delivery, approvals, instance, unlocked_at: now, used_at: now };
+        let head_note = head_note.map(Arc::new);
+        let (unlocked_at, used_at) = (now, now);
+        let vault = OpenVault { delivery, approvals, head_note, instance, unlocked_at, used_at };
         state.master_keys.insert(profile.clone(), master_key);
         state.vaults.insert(profile.clone(), vault);
         state.active.insert(profile.clone());
@@ -88,6 +96,18 @@ impl Vaults {
 
     pub(super) fn any_unlocked(&self) -> bool {
         !self.state().active.is_empty()
+    }
+
+    /// Where to note the head of the audit trail.
+    pub(super) fn head_notes(&self) -> Vec<Arc<HeadNote>> {
+        self.state().vaults.values().filter_map(|vault| vault.head_note.clone()).collect()
+    }
+
+    /// The stores that are unlocked, for checking the audit trail with their keys.
+    pub(super) fn unlocked_stores(&self) -> Vec<(TrustProfileName, SqlCipherStore)> {
+        let state = self.state();
+        let store = |vault: &OpenVault| vault.delivery.store().clone();
+        state.vaults.iter().map(|(name, vault)| (name.clone(), store(vault))).collect()
     }
 
     pub(super) fn is_active(&self, profile: &TrustProfileName) -> bool {
@@ -158,6 +178,12 @@ impl Vaults {
         }
         over.iter().for_each(|profile| self.lock_profile(profile));
         over
+    }
+
+    /// Empties every cache, to make room. What was in them can be fetched again.
+    pub(super) fn give_back(&self) {
+        let state = self.state();
+        state.vaults.values().for_each(|vault| vault.delivery.flush());
     }
 
     /// For how long each unlocked profile stays so if nobody uses it.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 
+use blake2::{Blake2s256, Digest};
+
 use super::{
     RunError,
     manifest::{Conflict, Delivery, Inherit, Item, Manifest, What},
@@ -29,7 +31,9 @@ impl<'m> Claim<'m> {
     /// The claim of `manifest`, whose profiles are `profiles` where it names none.
     #[must_use]
     pub fn new(manifest: &'m Manifest, profiles: &[TrustProfileName]) -> Self {
-        let digest = |item: &Item<'_>| ItemDigest(*blake3::hash(&item.canonical).as_bytes());
+        // BLAKE2s and not BLAKE3, which would ask the processor for its features,
+        // a trap into the hypervisor each time, to hash a hundred bytes.
+        let digest = |item: &Item<'_>| ItemDigest(Blake2s256::digest(&item.canonical).into());
         Self {
             path: path_as_text(manifest.path.as_os_str().as_bytes()),
             owner: manifest.owner,

@@ -16,6 +16,7 @@ use crate::{
     sys::{
         exec::{self, Block, ExecError},
         process::{self, Inherited},
+        stack,
     },
 };
 
@@ -73,7 +74,12 @@ impl Prepared {
     /// Becomes the command. Returns only why it could not; the values are wiped then.
     pub(super) fn exec(self, inherited: Inherited) -> ExecError {
         let path = self.path.as_deref();
-        exec::exec(&self.program, &self.arguments, &self.block, path, || inherited.restore())
+        let before = || {
+            // What ciphers and parsers have left on this stack.
+            stack::wipe_below();
+            inherited.restore();
+        };
+        exec::exec(&self.program, &self.arguments, &self.block, path, before)
     }
 }
 

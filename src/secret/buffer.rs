@@ -3,6 +3,9 @@
 use super::bytes::{OutOfSecretMemory, SecureBytes};
 
 const FIRST_CAPACITY_BYTES: usize = 512;
+/// Growing doubles up to this much and then adds as much each time: while it
+/// moves, a buffer is there twice, and locked memory is scarce.
+const GROWTH_MAX_BYTES: usize = 1 << 20;
 
 /// Plaintext of a length that is not known yet. Each growth moves it within
 /// secret memory and wipes the place it leaves.
@@ -18,7 +21,15 @@ impl SecureBuffer {
     /// # Errors
     /// [`OutOfSecretMemory`] if the limit on locked memory leaves no room.
     pub fn new() -> Result<Self, OutOfSecretMemory> {
-        Ok(Self { bytes: SecureBytes::zeroed(FIRST_CAPACITY_BYTES)?, len: 0 })
+        Self::with_capacity(FIRST_CAPACITY_BYTES)
+    }
+
+    /// An empty buffer that need not move before it holds `capacity` bytes.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_capacity(capacity: usize) -> Result<Self, OutOfSecretMemory> {
+        Ok(Self { bytes: SecureBytes::zeroed(capacity)?, len: 0 })
     }
 
     /// Appends `more`.
@@ -39,7 +50,8 @@ impl SecureBuffer {
     pub fn spare(&mut self, wanted: usize) -> Result<&mut [u8], OutOfSecretMemory> {
         let needed = self.len.checked_add(wanted).ok_or(OutOfSecretMemory)?;
         if needed > self.bytes.len() {
-            let mut grown = SecureBytes::zeroed(needed.max(self.bytes.len() * 2))?;
+            let growth = self.bytes.len().min(GROWTH_MAX_BYTES);
+            let mut grown = SecureBytes::zeroed(needed.max(self.bytes.len() + growth))?;
             grown.expose_mut()[..self.len].copy_from_slice(self.as_slice());
             self.bytes = grown;
         }

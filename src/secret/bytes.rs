@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::sys::arena::{self, Slot};
+use crate::sys::{
+    arena::{self, Slot},
+    random,
+};
 
 /// There is no more memory that is fit for secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +51,7 @@ impl SecureBytes {
     /// no caller could go on without either.
     pub fn random(len: usize) -> Result<Self, OutOfSecretMemory> {
         let mut bytes = Self::zeroed(len)?;
-        getrandom::fill(bytes.expose_mut()).map_err(|_| OutOfSecretMemory)?;
+        random::fill(bytes.expose_mut()).map_err(|_| OutOfSecretMemory)?;
         Ok(bytes)
     }
 

@@ -12,3 +12,6 @@ pub use name::{
     InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES, TrustProfileName,
     validate_secret_key,
 };
+
+/// A value has at most this many bytes: 1 MiB.
+pub const VALUE_MAX_BYTES: usize = 1 << 20;

@@ -16,6 +16,7 @@ mod vault;
 
 use std::future::Future;
 
+pub use crate::secret::VALUE_MAX_BYTES;
 use crate::secret::{SecureBytes, validate_secret_key};
 
 pub use clock::{BootClock, Clock, TestClock};
@@ -29,9 +30,6 @@ pub use sqlcipher::{
 pub use vault::{
     AuditKeys, Generation, HEADER_MAX_BYTES, Header, Note, Unlocked, Vault, VaultError, VaultId,
 };
-
-/// A value has at most this many bytes.
-pub const VALUE_MAX_BYTES: usize = 1024 * 1024;
 
 /// What every storage backend does.
 ///

@@ -13,7 +13,7 @@
 
 use std::{
     ptr::NonNull,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use super::region::{Protection, Region, RegionError};
@@ -65,17 +65,36 @@ struct Extent {
 struct Arena {
     extents: Vec<Extent>,
     canary: u64,
+    /// The weakest protection that an extent may have.
+    weakest: Protection,
 }
 
-fn arena() -> &'static Mutex<Arena> {
-    static ARENA: OnceLock<Mutex<Arena>> = OnceLock::new();
-    ARENA.get_or_init(|| {
+/// What an arena holds. Values never share one with what libraries allocate:
+/// where locked memory is short, it is the values that need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shelf {
+    /// Values and keys: never weaker than [`Protection::Locked`].
+    Values,
+    /// The heaps of SQLite and OpenSSL: [`Protection::Plain`] where it must be.
+    Libraries,
+}
+
+fn arena(shelf: Shelf) -> MutexGuard<'static, Arena> {
+    static VALUES: OnceLock<Mutex<Arena>> = OnceLock::new();
+    static LIBRARIES: OnceLock<Mutex<Arena>> = OnceLock::new();
+    let (arena, weakest) = match shelf {
+        Shelf::Values => (&VALUES, Protection::Locked),
+        Shelf::Libraries => (&LIBRARIES, Protection::Plain),
+    };
+    let arena = arena.get_or_init(|| {
         let mut canary = [0; CANARY_BYTES];
         // A canary need not be secret from this process, only unlikely; should
         // the kernel have no randomness, a constant still catches overruns.
-        let _ = getrandom::fill(&mut canary);
-        Mutex::new(Arena { extents: Vec::new(), canary: u64::from_ne_bytes(canary) | 1 })
-    })
+        let _ = super::random::fill(&mut canary);
+        let canary = u64::from_ne_bytes(canary) | 1;
+        Mutex::new(Arena { extents: Vec::new(), canary, weakest })
+    });
+    arena.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `len` zero bytes in the arena.
@@ -86,16 +105,31 @@ pub(crate) fn allocate(len: usize) -> Result<Slot, RegionError> {
     if len > LARGE_BYTES {
         return allocate_large(len);
     }
-    let mut arena = arena().lock().unwrap_or_else(PoisonError::into_inner);
-    let granules = (len + 2 * CANARY_BYTES).div_ceil(GRANULE_BYTES);
-    let start = arena.take(granules)?;
-    let canary = arena.canary;
-    drop(arena);
-    // SAFETY: `take` gave us `granules` granules from `start`, which hold both
-    // canaries and the value.
-    let slot = unsafe { Slot { value: start.add(CANARY_BYTES), len, own: None } };
-    write_canaries(&slot, canary);
-    Ok(slot)
+    let value = allocate_raw(Shelf::Values, len)?;
+    Ok(Slot { value, len, own: None })
+}
+
+/// `len` zero bytes between canaries, 8 bytes behind a multiple of 16. Given
+/// back by [`free_raw`].
+///
+/// # Errors
+/// [`RegionError`] if no memory that is good enough for this shelf is left.
+pub(crate) fn allocate_raw(shelf: Shelf, len: usize) -> Result<NonNull<u8>, RegionError> {
+    let mut arena = arena(shelf);
+    let start = arena.take(granules_for(len))?;
+    // SAFETY: `take` gave us granules that hold both canaries and the value.
+    let value = unsafe { start.add(CANARY_BYTES) };
+    let canary = arena.canary.to_ne_bytes();
+    // SAFETY: as above; neither place is aligned in general.
+    unsafe {
+        start.as_ptr().copy_from_nonoverlapping(canary.as_ptr(), CANARY_BYTES);
+        value.as_ptr().add(len).copy_from_nonoverlapping(canary.as_ptr(), CANARY_BYTES);
+    }
+    Ok(value)
+}
+
+fn granules_for(len: usize) -> usize {
+    (len + 2 * CANARY_BYTES).div_ceil(GRANULE_BYTES)
 }
 
 fn allocate_large(len: usize) -> Result<Slot, RegionError> {
@@ -103,55 +137,54 @@ fn allocate_large(len: usize) -> Result<Slot, RegionError> {
     // SAFETY: the region has at least `len + CANARY_BYTES` bytes. The value ends
     // where it ends, so that one byte too many meets the guard page.
     let value = unsafe { region.base().add(region.len() - len) };
-    let slot = Slot { value, len, own: Some(region) };
-    let canary = arena().lock().unwrap_or_else(PoisonError::into_inner).canary;
-    write_canaries(&slot, canary);
-    Ok(slot)
+    let canary = arena(Shelf::Values).canary.to_ne_bytes();
+    // SAFETY: the 8 bytes before the value are the region's too.
+    unsafe {
+        let before = value.as_ptr().sub(CANARY_BYTES);
+        before.copy_from_nonoverlapping(canary.as_ptr(), CANARY_BYTES);
+    }
+    Ok(Slot { value, len, own: Some(region) })
 }
 
-/// Wipes a slot and gives it back. A damaged canary ends the process: something
-/// wrote outside its buffer, and nothing this process does can be trusted now.
+/// Wipes a slot and gives it back.
 pub(crate) fn free(slot: &mut Slot) {
-    let mut arena = arena().lock().unwrap_or_else(PoisonError::into_inner);
-    if !canaries_intact(slot, arena.canary) {
+    let Some(region) = slot.own.take() else {
+        // SAFETY: the slot came from `allocate_raw` with this length, and its
+        // one owner is being dropped.
+        return unsafe { free_raw(Shelf::Values, slot.value, slot.len) };
+    };
+    let canary = arena(Shelf::Values).canary;
+    // SAFETY: the 8 bytes before the value belong to the region, still mapped.
+    check_canary(unsafe { slot.value.sub(CANARY_BYTES) }, canary);
+    drop(region);
+}
+
+/// Wipes a block and gives it back.
+///
+/// # Safety
+/// `value` came from [`allocate_raw`] with this shelf and length, and nobody
+/// uses it any more.
+pub(crate) unsafe fn free_raw(shelf: Shelf, value: NonNull<u8>, len: usize) {
+    let mut arena = arena(shelf);
+    // SAFETY: both canaries lie inside the granules that the block was given,
+    // and by the caller's contract nobody else uses any of them.
+    let start = unsafe {
+        let (before, after) = (value.sub(CANARY_BYTES), value.add(len));
+        check_canary(before, arena.canary);
+        check_canary(after, arena.canary);
+        memsec::memzero(before.as_ptr(), len + 2 * CANARY_BYTES);
+        before
+    };
+    arena.give_back(start.as_ptr() as usize, granules_for(len));
+}
+
+/// A damaged canary ends the process: something wrote outside its buffer, and
+/// nothing that this process does can be trusted now.
+fn check_canary(at: NonNull<u8>, canary: u64) {
+    let bytes = canary.to_ne_bytes();
+    // SAFETY: the callers pass the place of a canary, 8 readable bytes.
+    if !unsafe { memsec::memeq(at.as_ptr(), bytes.as_ptr(), CANARY_BYTES) } {
         super::process::die("secret memory was overrun");
-    }
-    // SAFETY: the slot's own bytes, which nobody can use after this.
-    unsafe { memsec::memzero(slot.value.as_ptr(), slot.len) };
-    if slot.own.take().is_some() {
-        return;
-    }
-    // SAFETY: both canaries lie inside the granules that the slot was given.
-    unsafe {
-        memsec::memzero(slot.value.as_ptr().sub(CANARY_BYTES), CANARY_BYTES);
-        memsec::memzero(slot.value.as_ptr().add(slot.len), CANARY_BYTES);
-    }
-    let granules = (slot.len + 2 * CANARY_BYTES).div_ceil(GRANULE_BYTES);
-    arena.give_back(slot.value.as_ptr() as usize - CANARY_BYTES, granules);
-}
-
-fn write_canaries(slot: &Slot, canary: u64) {
-    let bytes = canary.to_ne_bytes();
-    // SAFETY: the 8 bytes before the value are the slot's, and in a slot without
-    // a region of its own the 8 after it too. A value is not aligned in general.
-    unsafe {
-        let before = slot.value.as_ptr().sub(CANARY_BYTES);
-        before.copy_from_nonoverlapping(bytes.as_ptr(), CANARY_BYTES);
-        if slot.own.is_none() {
-            let after = slot.value.as_ptr().add(slot.len);
-            after.copy_from_nonoverlapping(bytes.as_ptr(), CANARY_BYTES);
-        }
-    }
-}
-
-fn canaries_intact(slot: &Slot, canary: u64) -> bool {
-    let bytes = canary.to_ne_bytes();
-    // SAFETY: the same bytes as in `write_canaries`, only read.
-    unsafe {
-        let before = slot.value.as_ptr().sub(CANARY_BYTES);
-        let after = slot.value.as_ptr().add(slot.len);
-        memsec::memeq(before, bytes.as_ptr(), CANARY_BYTES)
-            && (slot.own.is_some() || memsec::memeq(after, bytes.as_ptr(), CANARY_BYTES))
     }
 }
 
@@ -176,7 +209,7 @@ impl Arena {
         let grown = self.extents.iter().map(|e| e.region.len() * 2).max();
         let wished = grown.unwrap_or(FIRST_EXTENT_BYTES).min(MAX_EXTENT_BYTES);
         let needed = granules * GRANULE_BYTES;
-        let mut extent = Extent::map(wished.max(needed), needed)?;
+        let mut extent = Extent::map(wished.max(needed), needed, self.weakest)?;
         let start = extent.take(granules).ok_or(RegionError::OutOfMemory)?;
         self.extents.push(extent);
         Ok(start)
@@ -198,14 +231,15 @@ impl Arena {
 
 impl Extent {
     /// Maps `wished` bytes or, near the limit, half and half again, down to `needed`.
-    fn map(mut wished: usize, needed: usize) -> Result<Self, RegionError> {
+    fn map(mut wished: usize, needed: usize, weakest: Protection) -> Result<Self, RegionError> {
         loop {
             match Region::map(wished, Protection::Locked) {
                 Ok(region) => return Ok(Self::over(region)),
-                Err(error) if wished / 2 < needed => return Err(error),
+                Err(_) if wished / 2 < needed => break,
                 Err(_) => wished /= 2,
             }
         }
+        Region::map(wished, weakest).map(Self::over)
     }
 
     fn over(region: Region) -> Self {
@@ -264,11 +298,14 @@ impl Extent {
         None
     }
 
-    fn mark(&mut self, at: usize, granules: usize, taken: bool) {
-        for granule in at..at + granules {
-            let bit = 1 << (granule % 64);
-            let word = &mut self.taken[granule / 64];
-            *word = if taken { *word | bit } else { *word & !bit };
+    fn mark(&mut self, mut at: usize, granules: usize, taken: bool) {
+        let end = at + granules;
+        while at < end {
+            let bits = (64 - at % 64).min(end - at);
+            let mask = (u64::MAX >> (64 - bits)) << (at % 64);
+            let word = &mut self.taken[at / 64];
+            *word = if taken { *word | mask } else { *word & !mask };
+            at += bits;
         }
     }
 }
@@ -279,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_freed_slot_is_zero_when_it_is_taken_again() {
-        let mut extent = Extent::map(FIRST_EXTENT_BYTES, 64).unwrap();
+        let mut extent = Extent::map(FIRST_EXTENT_BYTES, 64, Protection::Locked).unwrap();
         let a = extent.take(4).unwrap();
         extent.give_back(a.as_ptr() as usize, 4);
         let b = extent.take(4).unwrap();
@@ -291,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_extent_is_filled_to_its_last_granule_and_no_further() {
-        let mut extent = Extent::map(FIRST_EXTENT_BYTES, 64).unwrap();
+        let mut extent = Extent::map(FIRST_EXTENT_BYTES, 64, Protection::Locked).unwrap();
         let all = extent.granules();
         let mut starts: Vec<_> = (0..all / 3).map(|_| extent.take(3).unwrap()).collect();
         starts.sort();

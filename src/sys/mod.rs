@@ -6,10 +6,15 @@
 mod alloc;
 pub(crate) mod arena;
 pub mod exec;
+pub mod heap;
 pub mod process;
+pub mod random;
+mod readable;
 mod region;
+pub mod stack;
 pub mod start;
 pub mod terminal;
 
 pub use alloc::WipingAllocator;
+pub use readable::watch_readable;
 pub use region::{Protection, Region, RegionError, weakest_protection};

@@ -8,7 +8,10 @@ use super::{
     identity::{KEY_BYTES, KeyPair, PublicStaticKey},
     resolver::{Resolver, TAG_BYTES},
 };
-use crate::secret::{OutOfSecretMemory, SecureBuffer, SecureBytes};
+use crate::{
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
+    sys::stack::with_secret_stack,
+};
 
 /// The Noise protocol name (Noise, section 8).
 pub const NOISE_NAME: &str = "Noise_IK_25519_AESGCM_BLAKE2s";
@@ -50,7 +53,7 @@ impl From<snow::Error> for ChannelError {
 
 fn builder<'k>(local: &'k KeyPair, prologue: &'k [u8]) -> Result<Builder<'k>, ChannelError> {
     let params: NoiseParams = NOISE_NAME.parse()?;
-    let resolver = Resolver { static_public: *local.public() };
+    let resolver = Resolver { static_public: *local.public(), shared: local.shared().cloned() };
     Ok(Builder::with_resolver(params, Box::new(resolver))
         .local_private_key(local.private().expose())?
         .prologue(prologue)?)
@@ -76,7 +79,7 @@ impl Initiator {
         let mut state = builder(local, &greeting)?.remote_public_key(daemon)?.build_initiator()?;
         let mut first = greeting.to_vec();
         first.resize(greeting.len() + FIRST_MESSAGE_BYTES, 0);
-        let len = state.write_message(&[], &mut first[greeting.len()..])?;
+        let len = with_secret_stack(|| state.write_message(&[], &mut first[greeting.len()..]))?;
         first.truncate(greeting.len() + len);
         Ok((Self { state }, first))
     }
@@ -86,8 +89,8 @@ impl Initiator {
     /// # Errors
     /// [`ChannelError::Refused`] if it is not the answer of that daemon to this handshake.
     pub fn finish(mut self, answer: &[u8]) -> Result<Channel, ChannelError> {
-        self.state.read_message(answer, &mut [])?;
-        Channel::over(self.state)
+        with_secret_stack(|| self.state.read_message(answer, &mut []))?;
+        with_secret_stack(|| Channel::over(self.state))
     }
 }
 
@@ -105,13 +108,13 @@ pub fn respond(
     let greeting = frame::greeting(PROTOCOL_VERSION);
     let mut state = builder(local, &greeting)?.build_responder()?;
     // A payload here could be replayed by anybody, so none is accepted.
-    state.read_message(message, &mut [])?;
+    with_secret_stack(|| state.read_message(message, &mut []))?;
     let client = state.get_remote_static().and_then(|key| key.try_into().ok());
     let client = client.ok_or(ChannelError::Refused)?;
     let mut answer = vec![0; SECOND_MESSAGE_BYTES];
-    let len = state.write_message(&[], &mut answer)?;
+    let len = with_secret_stack(|| state.write_message(&[], &mut answer))?;
     answer.truncate(len);
-    Ok((Channel::over(state)?, answer, client))
+    Ok((with_secret_stack(|| Channel::over(state))?, answer, client))
 }
 
 /// An open channel.
@@ -154,7 +157,8 @@ impl Channel {
         out.extend_from_slice(&field.to_be_bytes());
         let start = out.len();
         out.resize(start + sealed, 0);
-        let written = self.state.write_message(plaintext, &mut out[start..])?;
+        let (state, sealed_to) = (&mut self.state, &mut out[start..]);
+        let written = with_secret_stack(|| state.write_message(plaintext, sealed_to))?;
         if written == sealed { Ok(()) } else { Err(ChannelError::Refused) }
     }
 
@@ -166,7 +170,8 @@ impl Channel {
     pub fn open(&mut self, frame: &[u8], message: &mut SecureBuffer) -> Result<bool, ChannelError> {
         let len = frame.len().checked_sub(TAG_BYTES).ok_or(ChannelError::Refused)?;
         let mut plaintext = SecureBytes::zeroed(len)?;
-        self.state.read_message(frame, plaintext.expose_mut())?;
+        let (state, opened) = (&mut self.state, plaintext.expose_mut());
+        with_secret_stack(|| state.read_message(frame, opened))?;
         let (&flag, piece) = plaintext.expose().split_first().ok_or(ChannelError::Malformed)?;
         if message.as_slice().len() + piece.len() > MESSAGE_MAX_BYTES {
             return Err(ChannelError::Malformed);

@@ -10,6 +10,7 @@ use std::fmt;
 use minicbor::{Decode, Decoder, Encode};
 
 use super::BATCH_MAX_ENTRIES;
+pub use super::reason::{Problem, Reason};
 use crate::secret::{OutOfSecretMemory, SecureBuffer};
 
 /// A value on its way. Says nothing of itself in `Debug`.
@@ -23,7 +24,8 @@ impl fmt::Debug for Plaintext<'_> {
     }
 }
 
-/// The digest of one thing that a manifest asks for (BLAKE3, 32 bytes).
+/// The digest of one thing that a manifest asks for (BLAKE2s, 32 bytes). The client
+/// chooses it; the daemon only compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
 #[cbor(transparent)]
 pub struct ItemDigest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
@@ -76,6 +78,12 @@ pub enum Request<'b> {
     /// The manifests that are approved in a profile.
     #[n(14)]
     Approvals(#[b(0)] &'b str),
+    /// Check the audit trail.
+    #[n(20)]
+    AuditVerify,
+    /// The runs that hold secrets now.
+    #[n(21)]
+    AuditRunning,
 }
 
 /// A vault and its password.
@@ -253,6 +261,141 @@ pub enum Response<'b> {
     /// A batch that the manifest's approval does not cover: which of its items.
     #[n(6)]
     NotApproved(#[n(0)] NotApproved),
+    /// What checking the audit trail has found.
+    #[n(10)]
+    AuditReport(#[b(0)] AuditReport<'b>),
+    /// The runs that hold secrets, the longest first.
+    #[n(11)]
+    Running(#[b(0)] Vec<RunRow<'b>>),
+}
+
+/// What checking the audit trail has found.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuditReport<'b> {
+    /// The files, segments and lines that there are.
+    #[n(0)]
+    pub files: u64,
+    /// See `files`.
+    #[n(1)]
+    pub segments: u64,
+    /// See `files`.
+    #[n(2)]
+    pub lines: u64,
+    /// In the order of the trail.
+    #[b(3)]
+    pub findings: Vec<AuditFinding<'b>>,
+    /// Findings of tampering beyond those, of which only the number is told.
+    #[n(4)]
+    pub more: u64,
+    /// Other findings beyond those.
+    #[n(5)]
+    pub more_notes: u64,
+}
+
+/// One thing that was found, and where.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuditFinding<'b> {
+    /// What.
+    #[n(0)]
+    pub what: AuditWhat,
+    /// The number of the file; 0 if it is about none.
+    #[n(1)]
+    pub file: u64,
+    /// The line in that file, from 1; 0 if it is about none.
+    #[n(2)]
+    pub line: u64,
+    /// The segment.
+    #[n(3)]
+    pub segment: u64,
+    /// Of what is missing, the first and the last, by the numbers in its segment, of
+    /// segments or of files.
+    #[n(4)]
+    pub from: u64,
+    /// See `from`.
+    #[n(5)]
+    pub to: u64,
+    /// The profiles it is about, with commas between them.
+    #[b(6)]
+    pub profiles: &'b str,
+}
+
+/// What checking the audit trail can find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum AuditWhat {
+    /// A line's MAC is not the one of its bytes, or it contradicts its place.
+    #[n(0)]
+    Altered,
+    /// Lines of a segment are not there.
+    #[n(1)]
+    Missing,
+    /// A line, or bytes of none, that the daemon did not write here.
+    #[n(2)]
+    Inserted,
+    /// A line stands behind a later one.
+    #[n(3)]
+    OutOfOrder,
+    /// A segment goes on behind its last line, by what vouches for it.
+    #[n(4)]
+    CutOff,
+    /// A segment's last line is not the one that it had.
+    #[n(5)]
+    Replaced,
+    /// Whole segments are not there.
+    #[n(6)]
+    SegmentsMissing,
+    /// Whole files are not there.
+    #[n(7)]
+    FilesMissing,
+    /// At an unlocking the trail had lost a line that had been noted.
+    #[n(8)]
+    WentBack,
+    /// At an unlocking the note of the trail's head was altered.
+    #[n(9)]
+    NoteAltered,
+    /// Nothing is wrong: a write was cut off, and nothing was released for it.
+    #[n(20)]
+    Torn,
+    /// Nothing is known to be wrong: a segment has no closing line.
+    #[n(21)]
+    NotClosed,
+    /// Nothing is known to be wrong: a segment's key is sealed to locked profiles only.
+    #[n(22)]
+    NotChecked,
+}
+
+impl AuditWhat {
+    /// Whether it means that the trail is not as the daemon wrote it.
+    #[must_use]
+    pub fn is_tampering(self) -> bool {
+        !matches!(self, Self::Torn | Self::NotClosed | Self::NotChecked)
+    }
+}
+
+/// A run that is not over yet.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RunRow<'b> {
+    /// Its process, as the kernel told when it connected.
+    #[n(0)]
+    pub pid: i32,
+    /// The requester's registered name.
+    #[b(1)]
+    pub requester: &'b str,
+    /// The project's name, as the client claims it.
+    #[b(2)]
+    pub project: Option<&'b str>,
+    /// The command's name, as the client claims it.
+    #[b(3)]
+    pub command: Option<&'b str>,
+    /// The profiles that its values come from.
+    #[b(4)]
+    pub profiles: Vec<&'b str>,
+    /// The keys of those values.
+    #[b(5)]
+    pub keys: Vec<&'b str>,
+    /// Since when, RFC 3339, UTC.
+    #[b(6)]
+    pub since: &'b str,
 }
 
 /// Where an approval falls short.
@@ -331,173 +474,6 @@ pub struct ProfileStatus<'b> {
     pub unlocked_for_ms: Option<u64>,
 }
 
-/// Why something was not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Problem {
-    /// The entry of the batch that it is about, if it is about one.
-    #[n(0)]
-    pub entry: Option<u32>,
-    /// The reason.
-    #[n(1)]
-    pub reason: Reason,
-    /// When to try again, in milliseconds from now.
-    #[n(2)]
-    pub retry_after_ms: Option<u64>,
-}
-
-impl Problem {
-    /// A problem with the request as a whole.
-    #[must_use]
-    pub fn with_request(reason: Reason) -> Self {
-        Self { entry: None, reason, retry_after_ms: None }
-    }
-
-    /// A problem with one entry.
-    #[must_use]
-    pub fn with_entry(entry: usize, reason: Reason) -> Self {
-        Self { entry: u32::try_from(entry).ok(), reason, retry_after_ms: None }
-    }
-}
-
-/// The reasons for a refusal. Their numbers are stable; `--json` shows their names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Reason {
-    /// Gate 1: no profile is unlocked.
-    #[n(1)]
-    Locked,
-    /// Gate 2: the profile is locked.
-    #[n(2)]
-    ProfileInactive,
-    /// Gate 2: there is no such profile.
-    #[n(3)]
-    ProfileUnknown,
-    /// Gate 3: the peer's static key is not registered.
-    #[n(4)]
-    IdentityUnknown,
-    /// Gate 3: the peer's static key was revoked.
-    #[n(5)]
-    IdentityRevoked,
-    /// Gate 4: the token bucket is empty.
-    #[n(6)]
-    RateLimited,
-    /// Gate 5: no rule grants it.
-    #[n(7)]
-    AccessDenied,
-    /// Gate 5.5: the key's name is not of the form that keys have.
-    #[n(8)]
-    InvalidKey,
-    /// Gate 6: there is no such key.
-    #[n(9)]
-    NotFound,
-    /// The key exists already.
-    #[n(10)]
-    Exists,
-    /// The vault can't be opened with this password.
-    #[n(11)]
-    WrongPassword,
-    /// Another try to unlock must wait.
-    #[n(12)]
-    TooSoon,
-    /// The vault is damaged.
-    #[n(13)]
-    VaultDamaged,
-    /// The vault's header is missing while its database is there.
-    #[n(14)]
-    HeaderMissing,
-    /// The vault's database is missing while its header is there.
-    #[n(15)]
-    DatabaseMissing,
-    /// The database belongs to another vault.
-    #[n(16)]
-    OtherVault,
-    /// The vault is older than the one seen last.
-    #[n(17)]
-    VaultWentBack,
-    /// The vault was made by a newer version.
-    #[n(18)]
-    VaultNewer,
-    /// A file of the vault has the wrong owner or mode, or is a link.
-    #[n(19)]
-    VaultUnsafe,
-    /// The value is too long.
-    #[n(20)]
-    ValueTooLong,
-    /// No room is left on the disk.
-    #[n(21)]
-    DiskFull,
-    /// The vault can't be written.
-    #[n(22)]
-    ReadOnly,
-    /// The daemon's locked memory is used up.
-    #[n(23)]
-    OutOfSecretMemory,
-    /// The audit trail can't be written, so nothing is released.
-    #[n(24)]
-    AuditUnavailable,
-    /// The name can't be a profile's.
-    #[n(25)]
-    InvalidProfile,
-    /// The request makes no sense.
-    #[n(26)]
-    Malformed,
-    /// The vault exists already.
-    #[n(27)]
-    VaultExists,
-    /// The password is empty or too long.
-    #[n(28)]
-    UnusablePassword,
-    /// The daemon failed; its log says where.
-    #[n(29)]
-    Internal,
-    /// The vault's files can't be read or written.
-    #[n(30)]
-    VaultUnreadable,
-    /// The manifest's approval does not cover what it asks for.
-    #[n(31)]
-    NotApproved,
-}
-
-impl Reason {
-    /// The stable word for it, on the audit trail and in `--json`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Locked => "locked",
-            Self::ProfileInactive => "profile-locked",
-            Self::ProfileUnknown => "profile-unknown",
-            Self::IdentityUnknown => "identity-unknown",
-            Self::IdentityRevoked => "identity-revoked",
-            Self::RateLimited => "rate-limited",
-            Self::AccessDenied => "access-denied",
-            Self::InvalidKey => "invalid-key",
-            Self::NotFound => "not-found",
-            Self::Exists => "exists",
-            Self::WrongPassword => "wrong-password",
-            Self::TooSoon => "too-soon",
-            Self::VaultDamaged => "vault-damaged",
-            Self::HeaderMissing => "header-missing",
-            Self::DatabaseMissing => "database-missing",
-            Self::OtherVault => "other-vault",
-            Self::VaultWentBack => "vault-went-back",
-            Self::VaultNewer => "vault-newer",
-            Self::VaultUnsafe => "vault-unsafe",
-            Self::ValueTooLong => "value-too-long",
-            Self::DiskFull => "disk-full",
-            Self::ReadOnly => "read-only",
-            Self::OutOfSecretMemory => "out-of-secret-memory",
-            Self::AuditUnavailable => "audit-unavailable",
-            Self::InvalidProfile => "invalid-profile",
-            Self::Malformed => "malformed",
-            Self::VaultExists => "vault-exists",
-            Self::UnusablePassword => "unusable-password",
-            Self::Internal => "internal",
-            Self::VaultUnreadable => "vault-unreadable",
-            Self::NotApproved => "not-approved",
-        }
-    }
-}
-
 impl minicbor::encode::Write for SecureBuffer {
     type Error = OutOfSecretMemory;
 
@@ -511,7 +487,17 @@ impl minicbor::encode::Write for SecureBuffer {
 /// # Errors
 /// [`OutOfSecretMemory`] if it does not fit there.
 pub fn encode<M: Encode<()>>(message: &M) -> Result<SecureBuffer, OutOfSecretMemory> {
-    let mut buffer = SecureBuffer::new()?;
+    encode_into(message, SecureBuffer::new()?)
+}
+
+/// Encodes a message at the end of `buffer`, whose capacity the caller has chosen.
+///
+/// # Errors
+/// [`OutOfSecretMemory`] if it does not fit there.
+pub fn encode_into<M: Encode<()>>(
+    message: &M,
+    mut buffer: SecureBuffer,
+) -> Result<SecureBuffer, OutOfSecretMemory> {
     minicbor::encode(message, &mut buffer).map_err(|_| OutOfSecretMemory)?;
     Ok(buffer)
 }

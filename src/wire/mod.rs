@@ -24,6 +24,7 @@ pub mod channel;
 pub mod frame;
 pub mod identity;
 pub mod message;
+mod reason;
 mod resolver;
 
 /// The protocol spoken here. A daemon serves its own and the one before.

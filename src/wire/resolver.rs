@@ -5,6 +5,8 @@
 //! from one buffer straight into the other, so that no plaintext ever lies in
 //! the buffer that goes to the socket.
 
+use std::sync::Arc;
+
 use aes_gcm::{
     Aes256Gcm, KeyInit, Nonce,
     aead::{AeadInOut, inout::InOutBuf},
@@ -19,8 +21,8 @@ use snow::{
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::identity::{KEY_BYTES, PublicStaticKey};
-use crate::secret::SecureBytes;
+use super::identity::{KEY_BYTES, PublicStaticKey, StaticShared};
+use crate::{secret::SecureBytes, sys::random};
 
 /// Bytes of an AES-GCM tag.
 pub(super) const TAG_BYTES: usize = 16;
@@ -32,6 +34,7 @@ const BLAKE2S_HASH_BYTES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Resolver {
     pub(super) static_public: PublicStaticKey,
+    pub(super) shared: Option<Arc<StaticShared>>,
 }
 
 impl CryptoResolver for Resolver {
@@ -40,7 +43,8 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        let dh = X25519 { private: None, public: self.static_public };
+        let shared = self.shared.clone();
+        let dh = X25519 { private: None, public: self.static_public, shared };
         matches!(choice, DHChoice::Curve25519).then(|| Box::new(dh) as Box<dyn Dh>)
     }
 
@@ -59,7 +63,7 @@ struct Kernel;
 
 impl Random for Kernel {
     fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), Error> {
-        getrandom::fill(dest).map_err(|_| Error::Rng)
+        random::fill(dest).map_err(|_| Error::Rng)
     }
 }
 
@@ -67,6 +71,8 @@ struct X25519 {
     /// `None` until it is set; also if secret memory ran out, which makes `dh` fail.
     private: Option<SecureBytes>,
     public: PublicStaticKey,
+    /// Of the static key alone: `generate` forgets it.
+    shared: Option<Arc<StaticShared>>,
 }
 
 impl X25519 {
@@ -98,6 +104,7 @@ impl Dh for X25519 {
 
     fn generate(&mut self, _: &mut dyn Random) -> Result<(), Error> {
         self.private = Some(SecureBytes::random(KEY_BYTES).map_err(|_| Error::Rng)?);
+        self.shared = None;
         self.public = PublicKey::from(&self.secret()?).to_bytes();
         Ok(())
     }
@@ -114,12 +121,17 @@ impl Dh for X25519 {
     #[inline(never)]
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), Error> {
         let public = public.get(..KEY_BYTES).ok_or(Error::Dh)?;
+        let out = out.get_mut(..KEY_BYTES).ok_or(Error::Dh)?;
+        if let Some(known) = self.shared.as_ref().and_then(|shared| shared.with(public)) {
+            out.copy_from_slice(known.expose());
+            return Ok(());
+        }
         let public = PublicStaticKey::try_from(public).map_err(|_| Error::Dh)?;
         let shared = self.secret()?.diffie_hellman(&PublicKey::from(public));
         if !shared.was_contributory() {
             return Err(Error::Dh);
         }
-        out.get_mut(..KEY_BYTES).ok_or(Error::Dh)?.copy_from_slice(shared.as_bytes());
+        out.copy_from_slice(shared.as_bytes());
         Ok(())
     }
 }

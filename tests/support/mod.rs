@@ -1,5 +1,6 @@
 mod outcome;
 mod sandbox;
+mod scanner;
 mod stranger;
 mod terminal;
 
@@ -9,7 +10,8 @@ use std::{
 };
 
 pub(crate) use outcome::{Outcome, Pds};
-pub(crate) use sandbox::{Sandbox, is_root};
+pub(crate) use sandbox::{Sandbox, is_root, program};
+pub(crate) use scanner::Patterns;
 pub(crate) use stranger::{Stranger, connect, read_frame};
 pub(crate) use terminal::Terminal;
 

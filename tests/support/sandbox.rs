@@ -12,7 +12,11 @@ use serde_json::Value;
 
 use super::Pds;
 
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pds");
+/// The program under test: the one that was built along, or what
+/// `PDS_TEST_BINARY` names, such as a release build or a copy for another user.
+pub(crate) fn program() -> String {
+    std::env::var("PDS_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_pds").to_owned())
+}
 
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
@@ -110,7 +114,7 @@ impl Sandbox {
     }
 
     pub(crate) fn pds<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Pds {
-        let mut command = self.command(PROGRAM);
+        let mut command = self.command(program());
         command.args(arguments);
         Pds::over(command)
     }
@@ -118,11 +122,11 @@ impl Sandbox {
     /// Another program, with `$PDS` in its environment.
     pub(crate) fn program<A: AsRef<OsStr>>(
         &self,
-        program: &str,
+        name: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Pds {
-        let mut command = self.command(program);
-        command.args(arguments).env("PDS", PROGRAM);
+        let mut command = self.command(name);
+        command.args(arguments).env("PDS", program());
         Pds::over(command)
     }
 
@@ -135,8 +139,7 @@ impl Sandbox {
         let mut files: Vec<_> =
             fs::read_dir(self.home("state/audit")).unwrap().map(|e| e.unwrap().path()).collect();
         files.sort();
-        let text: String =
-            files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+        let text: String = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
         text.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|line| line.get("operation").is_some_and(Value::is_string))
@@ -178,6 +181,6 @@ impl Drop for Sandbox {
         if run.symlink_metadata().is_ok_and(|m| m.is_dir()) {
             let _ = fs::set_permissions(run, fs::Permissions::from_mode(0o700));
         }
-        let _ = self.command(PROGRAM).arg("stop").output();
+        let _ = self.command(program()).arg("stop").output();
     }
 }

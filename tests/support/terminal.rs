@@ -14,7 +14,7 @@ use nix::{
     sys::termios::{LocalFlags, tcgetattr},
 };
 
-use super::{DEADLINE, Outcome, Sandbox, sandbox::PROGRAM};
+use super::{DEADLINE, Outcome, Sandbox, sandbox::program};
 
 pub(crate) struct Terminal {
     master: File,
@@ -28,7 +28,7 @@ impl Terminal {
     pub(crate) fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let pty = openpty(None, None).unwrap();
         let mut command: Command = sandbox.command("setsid");
-        command.args(["--ctty", PROGRAM]).args(arguments);
+        command.args(["--ctty", &program()]).args(arguments);
         // Standard input is the terminal because setsid(1) takes it from there.
         command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

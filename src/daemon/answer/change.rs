@@ -21,6 +21,7 @@ impl Ask<'_> {
     ) -> Result<T, Refusal> {
         let grant = self.admit(word, wishes, Claimed::default())?;
         self.record(word, wishes, Claimed::default(), "granted", &[])?;
+        self.settle().await?;
         let outcome = match self.daemon.vaults.store(&grant, profile) {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),
@@ -70,7 +71,7 @@ impl Ask<'_> {
         if asked.entries.is_empty() {
             // Nothing to store; but that is the gates' to say, and goes on record.
             let wishes = [whole_profile(Operation::Set, asked.profile)];
-            self.admit("import", &wishes, Claimed::default())?;
+            let _grant = self.admit("import", &wishes, Claimed::default())?;
             return self.record("import", &wishes, Claimed::default(), "granted", &[]);
         }
         let at = |key| KeyInProfile { profile: asked.profile, key };

@@ -23,7 +23,7 @@ impl Ask<'_> {
         } else {
             unlock::unlock(self.daemon, &profile, password, asked.accept_older).await
         };
-        let concluded = self.conclude(word, &wishes, Claimed::default(), outcome);
+        let concluded = self.conclude(word, &wishes, Claimed::default(), outcome).await;
         if concluded.is_err() {
             // Also when only the trail failed: what is not on record is not unlocked.
             self.daemon.vaults.lock_profile(&profile);
@@ -35,6 +35,8 @@ impl Ask<'_> {
     pub(super) fn lock(&self, profile: Option<&str>) -> Result<(), Refusal> {
         let wishes = [lock_wish(profile)];
         let _grant = self.admit("lock", &wishes, Claimed::default())?;
+        // Once a vault is locked, the trail's head can't be noted for it any more.
+        self.daemon.note_head();
         match profile {
             None => drop(self.daemon.vaults.lock_all()),
             Some(name) => match TrustProfileName::new(name) {

@@ -1,22 +1,25 @@
 //! From a request to its answer: ask the gates, do it, record it, and only then
 //! let go of anything.
 
+mod audit;
 mod change;
 mod lock;
 mod read;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Daemon,
     audit::SecretOperationAudit,
     gate::{self, Facts, Grant, Operation, Wish},
     now,
+    runs::Run,
     session::Identity,
     stamp,
     vault_state::{Release, reason_of},
 };
 use crate::{
+    config::Sync,
     secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
     store::StoreError,
     wire::message::{self, KeyInProfile, Plaintext, Problem, Reason, Request, Response},
@@ -29,13 +32,16 @@ pub(super) struct Reply {
     /// The unlocked profiles whose values are in it: if one is locked before the
     /// answer has left, it must not leave.
     pub(super) releases: Vec<Release>,
+    /// The run that these values are for, which is watched once they have left.
+    pub(super) run: Option<Run>,
     /// Whether the daemon is to leave after it.
     pub(super) stop: bool,
 }
 
 impl Reply {
     fn new(response: &Response<'_>) -> Result<Self, OutOfSecretMemory> {
-        Ok(Self { encoded: message::encode(response)?, releases: Vec::new(), stop: false })
+        let encoded = message::encode(response)?;
+        Ok(Self { encoded, releases: Vec::new(), run: None, stop: false })
     }
 }
 
@@ -54,7 +60,7 @@ struct Claimed<'r> {
 /// # Errors
 /// [`OutOfSecretMemory`] if not even a refusal could be encoded.
 pub(super) async fn answer(
-    daemon: &Daemon,
+    daemon: &Arc<Daemon>,
     identity: &Identity,
     request: Request<'_>,
 ) -> Result<Reply, OutOfSecretMemory> {
@@ -65,6 +71,8 @@ pub(super) async fn answer(
         Request::List(profile) => return ask.list(profile).await,
         Request::Status => return ask.status(),
         Request::Approvals(profile) => return ask.approvals(profile).await,
+        Request::AuditVerify => return ask.audit_verify().await,
+        Request::AuditRunning => return ask.audit_running(),
         Request::Stop => return ask.stop(),
         Request::Lock(profile) => ask.lock(profile),
         Request::Unlock(asked) => ask.unlock(&asked, false).await,
@@ -82,7 +90,7 @@ pub(super) async fn answer(
 /// One request being answered.
 #[derive(Debug, Clone, Copy)]
 struct Ask<'a> {
-    daemon: &'a Daemon,
+    daemon: &'a Arc<Daemon>,
     identity: &'a Identity,
 }
 
@@ -136,6 +144,7 @@ impl Ask<'_> {
             reasons: reasons.into_iter().collect(),
             project: claimed.project,
             command: claimed.command,
+            ..SecretOperationAudit::default()
         };
         tracing::info!(
             requester,
@@ -146,15 +155,32 @@ impl Ask<'_> {
             reasons = ?event.reasons,
             "request"
         );
-        self.daemon.trail.append(&event).map_err(|error| {
+        self.daemon.trail.append(&event, now()).map_err(|error| {
             tracing::error!(%error, "the audit trail can't be written");
             vec![Problem::with_request(Reason::AuditUnavailable)]
         })
     }
 
+    /// Waits, if the config says so, until what is on record is on the disk for good.
+    async fn settle(&self) -> Result<(), Refusal> {
+        if self.daemon.settings.current().sync != Sync::Always {
+            return Ok(());
+        }
+        let daemon = Arc::clone(self.daemon);
+        let synced = tokio::task::spawn_blocking(move || daemon.trail.sync()).await;
+        match synced {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the audit trail can't be synced");
+                Err(vec![Problem::with_request(Reason::AuditUnavailable)])
+            }
+            Err(_) => Err(vec![Problem::with_request(Reason::Internal)]),
+        }
+    }
+
     /// Records the outcome of something that was tried: what can't be recorded
     /// is not released.
-    fn conclude<T>(
+    async fn conclude<T>(
         &self,
         word: &'static str,
         wishes: &[Wish<'_>],
@@ -162,7 +188,10 @@ impl Ask<'_> {
         outcome: Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         match &outcome {
-            Ok(_) => self.record(word, wishes, claimed, "granted", &[])?,
+            Ok(_) => {
+                self.record(word, wishes, claimed, "granted", &[])?;
+                self.settle().await?;
+            }
             Err(problems) => self.record(word, wishes, claimed, "failed", problems)?,
         }
         outcome

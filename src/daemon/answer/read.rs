@@ -1,14 +1,18 @@
 //! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
 
+use std::collections::BTreeSet;
+
 use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
     daemon::{
         BUILD,
         gate::{Operation, Wish, permits},
         now,
+        runs::Run,
+        stamp,
         vault_state::Release,
     },
-    secret::{OutOfSecretMemory, SecureBytes},
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
     store::{SqlCipherStore, StoreError},
     wire::{
         BATCH_MAX_ENTRIES,
@@ -42,10 +46,46 @@ impl Ask<'_> {
         } else {
             self.daemon.vaults.resolve(&grant, &required).await
         };
-        match self.conclude(word, &wishes, claimed, outcome) {
+        match self.conclude(word, &wishes, claimed, outcome).await {
             Ok(_) if batch.check_only => Reply::new(&Response::Done),
-            Ok((values, releases)) => release(&values, releases),
+            Ok((values, releases)) => {
+                let run = Some(self.run(&wishes, claimed));
+                Ok(Reply { run, ..self.release(&values, releases)? })
+            }
             Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
+    }
+
+    /// The answer with these values. Where there is no memory for it, the caches
+    /// give back what they hold: it can be fetched again.
+    fn release(
+        &self,
+        values: &[Option<SecureBytes>],
+        releases: Vec<Release>,
+    ) -> Result<Reply, OutOfSecretMemory> {
+        let encoded = encode_values(values).or_else(|_| {
+            self.daemon.vaults.give_back();
+            encode_values(values)
+        });
+        match encoded {
+            Ok(encoded) => Ok(Reply { encoded, releases, stop: false, run: None }),
+            Err(_) => refused(Reason::OutOfSecretMemory),
+        }
+    }
+
+    /// What is to be watched, in names.
+    fn run(&self, wishes: &[Wish<'_>], claimed: Claimed<'_>) -> Run {
+        let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied());
+        let profiles: BTreeSet<&str> = profiles.collect();
+        Run {
+            requester: self.identity.name().to_owned(),
+            pid: self.identity.caller.pid,
+            project: claimed.project.map(str::to_owned),
+            command: claimed.command.map(str::to_owned),
+            profiles: profiles.into_iter().map(str::to_owned).collect(),
+            keys: wishes.iter().filter_map(|wish| wish.key).map(str::to_owned).collect(),
+            since: stamp(),
+            begun: now(),
         }
     }
 
@@ -65,8 +105,8 @@ impl Ask<'_> {
             Err(problems) => return Reply::new(&Response::Refused(problems)),
         };
         let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
-        match self.conclude("get", &wishes, Claimed::default(), outcome) {
-            Ok((values, releases)) => release(&values, releases),
+        match self.conclude("get", &wishes, Claimed::default(), outcome).await {
+            Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
         }
     }
@@ -127,7 +167,7 @@ impl Ask<'_> {
             Ok(store) => off_the_loop(move || work(&store)).await,
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         };
-        self.conclude(word, wishes, Claimed::default(), outcome)
+        self.conclude(word, wishes, Claimed::default(), outcome).await
     }
 
     pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
@@ -161,12 +201,13 @@ fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
     Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))
 }
 
-fn release(
-    values: &[Option<SecureBytes>],
-    releases: Vec<Release>,
-) -> Result<Reply, OutOfSecretMemory> {
+fn encode_values(values: &[Option<SecureBytes>]) -> Result<SecureBuffer, OutOfSecretMemory> {
+    /// CBOR puts at most this much in front of each value, and of all.
+    const HEADS_BYTES: usize = 16;
+    let bytes = values.iter().flatten().map(|value| value.len() + HEADS_BYTES).sum::<usize>();
+    let buffer = SecureBuffer::with_capacity(bytes + values.len() + HEADS_BYTES)?;
     let values = values.iter().map(|value| value.as_ref().map(|v| Plaintext(v.expose())));
-    Ok(Reply { releases, ..Reply::new(&Response::Values(values.collect()))? })
+    message::encode_into(&Response::Values(values.collect()), buffer)
 }
 
 /// What a batch wants. One without entries still needs the profiles whose

@@ -19,7 +19,7 @@ pub(in crate::store) const SALT_BYTES: usize = 16;
 const PAGE_BYTES: u64 = 4096;
 const WAIT_FOR_LOCKS: Duration = Duration::from_secs(1);
 // The index over 100,000 keys fits half of it; the rest of a vault is read through.
-const PAGE_CACHE_KIB: u32 = 4096;
+const PAGE_CACHE_KIB: u32 = 2048;
 
 pub(super) fn open(path: &Path, vault_key: &SecureBytes) -> Result<Connection, StoreError> {
     let path = resolved(path)?;

@@ -80,7 +80,9 @@ impl Header {
         self.audit
     }
 
-    pub(super) fn salt(&self) -> &[u8; SALT_BYTES] {
+    /// The salt of the key derivation: no secret, different in each vault.
+    #[must_use]
+    pub fn salt(&self) -> &[u8; SALT_BYTES] {
         &self.salt
     }
 

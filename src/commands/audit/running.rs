@@ -1,0 +1,61 @@
+//! `audit show --running`: who holds which secrets now.
+
+use crate::{
+    cli::AuditShow,
+    client::{Asker, Client, ClientError, Passwords},
+    commands::{CommandError, print},
+    error::Error,
+    home::Home,
+    say::escaped,
+    secret::SecureBuffer,
+    wire::message::{Request, Response, RunRow},
+};
+
+pub(super) fn running(options: &AuditShow, home: &Home) -> Result<(), Error> {
+    let client = match Client::connect(home) {
+        // Nobody watches any run then.
+        Err(error @ (ClientError::NoDaemon | ClientError::Closed)) => return Err(error.into()),
+        other => other?,
+    };
+    let passwords = Passwords::default();
+    let mut asker = Asker::with(home, &passwords, client);
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let Response::Running(runs) = asker.ask(&Request::AuditRunning, &[], &mut buffer)? else {
+        return Err(ClientError::Malformed.into());
+    };
+    let filter = &options.filter;
+    let is = |wanted: &Option<String>, found: Option<&str>| {
+        wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
+    };
+    let wanted = |run: &&RunRow<'_>| {
+        let key = filter.key.as_deref();
+        key.is_none_or(|key| run.keys.contains(&key))
+            && is(&filter.client, Some(run.requester))
+            && is(&filter.project, run.project)
+    };
+    let form = if filter.json { as_json } else { as_text };
+    let text: String = runs.iter().filter(wanted).map(form).collect();
+    Ok(print(text.as_bytes())?)
+}
+
+fn as_text(run: &RunRow<'_>) -> String {
+    let since = run.since.get(..19).unwrap_or(run.since).replace('T', " ");
+    let claims: Vec<&str> = [run.project, run.command].into_iter().flatten().collect();
+    let (profiles, keys) = (run.profiles.join(","), run.keys.join(","));
+    let pid = run.pid;
+    let row = format!("{since}  {pid:<8} {:<24} {profiles:<10} {keys}", claims.join("/"));
+    format!("{}\n", escaped(row.trim_end()))
+}
+
+fn as_json(run: &RunRow<'_>) -> String {
+    let object = serde_json::json!({
+        "pid": run.pid,
+        "requester": run.requester,
+        "project": run.project,
+        "command": run.command,
+        "profiles": run.profiles,
+        "keys": run.keys,
+        "since": run.since,
+    });
+    format!("{object}\n")
+}

@@ -1,0 +1,139 @@
+//! A segment's key, sealed to a vault: the key pair's private half is in the vault,
+//! the public one in its header, readable while it is locked.
+//!
+//! ```text
+//! ephemeral public key, 32 bytes │ AES-256-GCM of the key, under
+//! BLAKE3 derive_key(X25519(ephemeral, vault's) ‖ ephemeral public ‖ vault's public)
+//! ```
+
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
+
+use crate::{
+    crypto::{self, KEY_BYTES, SealError, derive_audit_seal_key},
+    secret::{OutOfSecretMemory, SecureBytes},
+    store::VaultId,
+    wire::identity::KeyPair,
+};
+
+/// A vault that a segment's key is sealed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::daemon) struct Recipient {
+    pub(in crate::daemon) profile: String,
+    pub(in crate::daemon) vault: VaultId,
+    pub(in crate::daemon) public: [u8; KEY_BYTES],
+}
+
+/// Which line a sealed key is for. Bound to it, so that it can't be moved to another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) segment: u64,
+    pub(super) n: u64,
+}
+
+impl Place {
+    fn aad(self, vault: VaultId) -> Vec<u8> {
+        let numbers = [self.segment.to_be_bytes(), self.n.to_be_bytes()].concat();
+        [b"pds v2 audit key\0".as_slice(), &vault.0, &numbers].concat()
+    }
+}
+
+/// Seals the key of the line at `place` to a vault, as hexadecimal digits.
+pub(super) fn seal(key: &SecureBytes, to: &Recipient, place: Place) -> Result<String, SealError> {
+    let ephemeral = KeyPair::generate()?;
+    let agreed = agree(ephemeral.private(), ephemeral.public(), &to.public, &to.public)?;
+    let sealed = crypto::seal(&agreed, key.expose(), &place.aad(to.vault))?;
+    Ok(hexadecimal(&[ephemeral.public().as_slice(), &sealed].concat()))
+}
+
+/// Opens what [`seal`] made, with the private half of the vault's audit key.
+pub(super) fn open(
+    sealed: &str,
+    vault: VaultId,
+    private: &SecureBytes,
+    place: Place,
+) -> Result<SecureBytes, SealError> {
+    let bytes = from_hexadecimal(sealed).ok_or(SealError::Forged)?;
+    let (ephemeral, sealed) = bytes.split_first_chunk().ok_or(SealError::Forged)?;
+    let mut scalar = Zeroizing::new([0; KEY_BYTES]);
+    if private.len() != KEY_BYTES {
+        return Err(SealError::KeyLength);
+    }
+    scalar.copy_from_slice(private.expose());
+    let public = PublicKey::from(&StaticSecret::from(*scalar)).to_bytes();
+    let agreed = agree(private, ephemeral, &public, ephemeral)?;
+    crypto::open(&agreed, sealed, &place.aad(vault))
+}
+
+#[inline(never)]
+fn agree(
+    private: &SecureBytes,
+    ephemeral: &[u8; KEY_BYTES],
+    vault: &[u8; KEY_BYTES],
+    theirs: &[u8; KEY_BYTES],
+) -> Result<SecureBytes, SealError> {
+    let mut scalar = Zeroizing::new([0; KEY_BYTES]);
+    scalar.copy_from_slice(private.expose());
+    let shared = StaticSecret::from(*scalar).diffie_hellman(&PublicKey::from(*theirs));
+    // A public key of small order would make the result, and so the key, known to everybody.
+    if !shared.was_contributory() {
+        return Err(SealError::Forged);
+    }
+    let mut all = SecureBytes::zeroed(3 * KEY_BYTES)?;
+    for (to, from) in
+        all.expose_mut().chunks_exact_mut(KEY_BYTES).zip([shared.as_bytes(), ephemeral, vault])
+    {
+        to.copy_from_slice(from);
+    }
+    derive_audit_seal_key(&all).map_err(|_| OutOfSecretMemory.into())
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+pub(super) fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_that_vault_opens_it_and_only_for_that_line() {
+        let (pair, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let to =
+            Recipient { profile: "work".into(), vault: VaultId([1; 16]), public: *pair.public() };
+        let key = SecureBytes::random(KEY_BYTES).unwrap();
+        let place = Place { segment: 3, n: 1 };
+        let sealed = seal(&key, &to, place).unwrap();
+        let opened = open(&sealed, to.vault, pair.private(), place).unwrap();
+        assert!(opened.ct_eq(key.expose()));
+        assert!(open(&sealed, to.vault, other.private(), place).is_err());
+        assert!(open(&sealed, VaultId([2; 16]), pair.private(), place).is_err());
+        for place in [Place { segment: 4, n: 1 }, Place { segment: 3, n: 2 }] {
+            assert!(open(&sealed, to.vault, pair.private(), place).is_err());
+        }
+    }
+
+    #[test]
+    fn a_public_key_of_small_order_is_refused() {
+        let to = Recipient { profile: "work".into(), vault: VaultId([1; 16]), public: [0; 32] };
+        let key = SecureBytes::random(KEY_BYTES).unwrap();
+        assert!(seal(&key, &to, Place { segment: 1, n: 1 }).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! Runs that are not over: the client became the command by `execve`, and the
+//! descriptor of its process, taken when it connected, tells when that ends.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{Daemon, audit::SecretOperationAudit, now, stamp};
+use crate::sys::watch_readable;
+
+/// Runs watched at once. Each takes a descriptor, of which there are as few as 1,024,
+/// two of them for each connection.
+const RUNS_MAX: usize = 256;
+
+/// A run that has got its values: names, and not one of the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) requester: String,
+    pub(super) pid: i32,
+    pub(super) project: Option<String>,
+    pub(super) command: Option<String>,
+    pub(super) profiles: Vec<String>,
+    pub(super) keys: Vec<String>,
+    /// As the trail has it.
+    pub(super) since: String,
+    /// On CLOCK_BOOTTIME.
+    pub(super) begun: Duration,
+}
+
+/// The runs that are watched.
+#[derive(Debug, Default)]
+pub(super) struct Runs(Mutex<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    so_far: u64,
+    runs: BTreeMap<u64, Run>,
+}
+
+impl Runs {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that are not over, the longest first.
+    pub(super) fn all(&self) -> Vec<Run> {
+        self.watched().runs.values().cloned().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.watched().runs.is_empty()
+    }
+
+    fn enter(&self, run: &Run) -> Option<u64> {
+        let mut watched = self.watched();
+        if watched.runs.len() >= RUNS_MAX {
+            return None;
+        }
+        watched.so_far += 1;
+        let number = watched.so_far;
+        watched.runs.insert(number, run.clone());
+        Some(number)
+    }
+
+    fn leave(&self, number: u64) {
+        self.watched().runs.remove(&number);
+    }
+}
+
+/// Watches a run until it is over and puts that on record. One that can't be
+/// watched is on record as such.
+pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<&OwnedFd>) {
+    // A descriptor of its own: one can't be watched twice, and a connection may bring two runs.
+    let process = process.and_then(|process| watch_readable(process.try_clone().ok()?).ok());
+    let Some((process, number)) = process.zip(daemon.runs.enter(&run)) else {
+        return record(daemon, &run, "not-watched", None);
+    };
+    let daemon = Arc::clone(daemon);
+    tokio::spawn(async move {
+        // A descriptor of a process is readable from when it has ended (pidfd_open(2)).
+        let ended = process.readable().await.is_ok();
+        daemon.runs.leave(number);
+        let outcome = if ended { "ended" } else { "not-watched" };
+        record(&daemon, &run, outcome, Some(now().saturating_sub(run.begun)));
+    });
+}
+
+fn record(daemon: &Daemon, run: &Run, outcome: &'static str, took: Option<Duration>) {
+    let event = SecretOperationAudit {
+        time: stamp(),
+        requester: &run.requester,
+        pid: run.pid,
+        operation: "run-end",
+        profiles: run.profiles.iter().map(String::as_str).collect(),
+        outcome,
+        project: run.project.as_deref(),
+        command: run.command.as_deref(),
+        since: Some(&run.since),
+        duration_ms: took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        ..SecretOperationAudit::default()
+    };
+    tracing::info!(requester = event.requester, pid = run.pid, outcome, "run");
+    // It has ended whether that is on record or not: nothing is left to be held back.
+    if let Err(error) = daemon.trail.append(&event, now()) {
+        tracing::error!(%error, "the audit trail can't be written");
+    }
+}
