@@ -123,3 +123,16 @@ fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
     // Given once, it is not asked for again.
     sandbox.pds(["run", "--", "echo", "ran"]).done().code(0).stdout("ran\n").end();
 }
+
+#[test]
+fn a_question_that_was_slept_over_is_still_answered() {
+    let sandbox = Sandbox::ready();
+    sandbox.pds(["lock"]).ok();
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect("password for");
+    // The daemon that was there is gone meanwhile, and another is started.
+    sandbox.stop();
+    until("it is gone", || sandbox.daemon_pid().is_none());
+    terminal.send("password of default\n");
+    terminal.end().0.code(0).end();
+}
