@@ -36,6 +36,10 @@ pub enum Command {
     Set(Set),
     /// Print a secret: its bytes and nothing else
     Get(Get),
+    /// List the versions of a secret
+    History(History),
+    /// Make an older version of a secret the current one again
+    Rollback(Rollback),
     /// Remove a secret and all of its versions
     #[command(visible_alias = "rm")]
     Delete(Delete),
@@ -46,6 +50,12 @@ pub enum Command {
     List(List),
     /// Store what a .env or JSON file holds
     Import(Import),
+    /// Change a profile's password: everything is encrypted anew
+    Passwd(Passwd),
+    /// Write a profile's vault, encrypted as it is, to one file
+    Backup(Backup),
+    /// Put a vault back from a backup
+    Restore(Restore),
     /// Tell whether `run` would start: every problem at once, no value
     Check(Check),
     /// Approve what a manifest asks for
@@ -144,6 +154,9 @@ pub struct Set {
     /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
     #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
     pub generate: Option<String>,
+    /// When it should be replaced: in 90d, 12w or 36h, or from a day on, YYYY-MM-DD (UTC)
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<String>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
@@ -157,12 +170,96 @@ pub struct Set {
 pub struct Get {
     /// The key
     pub key: String,
+    /// An older version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
     /// Print a JSON object instead; a value that is not UTF-8 comes as base64
     #[arg(long)]
     pub json: bool,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+pub struct History {
+    /// The key
+    pub key: String,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// The key
+    pub key: String,
+    /// The version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub to: u32,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `passwd`.
+#[derive(Debug, Clone, Args)]
+pub struct Passwd {
+    /// Read the new password from a file, instead of asking for it twice
+    #[arg(long, value_name = "FILE")]
+    pub new_password_file: Option<PathBuf>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// The file to write, where nothing may be
+    pub file: PathBuf,
+    /// Print the names of the secrets in it
+    #[arg(long)]
+    pub list: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// The file that `backup` wrote
+    pub file: PathBuf,
+    /// Put it in the place of a vault that is there, which is removed
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the names of the secrets in it
+    #[arg(long)]
+    pub list: bool,
+    /// The profile, which must be the backup's own
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Option<TrustProfileName>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,

@@ -35,5 +35,7 @@ mod structure;
 mod support;
 /// What is in the vault, and what is said when it is not whole.
 mod vault;
+/// A vault loses nothing and lies about nothing: kills, disks, damage, backups.
+mod vault_life;
 /// What the daemon does with what it can't read.
 mod wire;

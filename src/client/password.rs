@@ -125,6 +125,26 @@ impl Passwords {
         if let Some(path) = self.file_of(profile, true)? {
             return read_file(&path);
         }
+        self.ask_twice(profile)
+    }
+
+    /// A password in the place of one: from `file`, or asked for twice. The files that were
+    /// named for passwords hold the one that it replaces.
+    ///
+    /// # Errors
+    /// [`PasswordError`] if there is none to be had.
+    pub fn replacement(
+        &self,
+        profile: &TrustProfileName,
+        file: Option<&Path>,
+    ) -> Result<SecureBytes, PasswordError> {
+        match file {
+            Some(path) => read_file(path),
+            None => self.ask_twice(profile),
+        }
+    }
+
+    fn ask_twice(&self, profile: &TrustProfileName) -> Result<SecureBytes, PasswordError> {
         if !self.may_ask() {
             return Err(PasswordError::NoSource(profile.clone()));
         }

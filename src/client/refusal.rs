@@ -89,6 +89,14 @@ impl Refusal {
                 format!("the vault of profile `{profile}` can't be read")
             }
             Reason::NotApproved => "the manifest is not approved".to_owned(),
+            Reason::BackupDamaged => {
+                format!("the backup is damaged, or not one of profile `{profile}`")
+            }
+            Reason::TransferBroken => "the transfer was interrupted".to_owned(),
+            Reason::TransferTooLong => "this is more than the daemon takes at once".to_owned(),
+            Reason::CannotSwap => {
+                "the file system can't swap two folders at once, so nothing was changed".to_owned()
+            }
             Reason::AuditUnreadable => "the audit trail can't be read".to_owned(),
         }
     }
@@ -115,7 +123,9 @@ impl Refusal {
             Reason::NotFound if !self.key.is_empty() => format!("pds set {key}{option}"),
             Reason::Exists => "choose another name, or replace it with `pds set`".to_owned(),
             Reason::VaultDamaged | Reason::HeaderMissing | Reason::DatabaseMissing => {
-                "put the vault's folder back from a backup; nothing was changed".to_owned()
+                format!(
+                    "nothing was changed; if you have a backup: pds restore FILE --replace{option}"
+                )
             }
             Reason::OtherVault => "put the right `vault.db` back beside the header".to_owned(),
             Reason::VaultWentBack => {
@@ -139,6 +149,10 @@ impl Refusal {
             | Reason::AuditUnreadable => "the daemon's log says more".to_owned(),
             Reason::Malformed => "pds stop, and try again".to_owned(),
             Reason::NotApproved => "pds allow".to_owned(),
+            Reason::BackupDamaged => "try an earlier backup; nothing was changed".to_owned(),
+            Reason::TransferBroken => "try again; nothing was changed".to_owned(),
+            Reason::TransferTooLong => "split it; nothing was changed".to_owned(),
+            Reason::CannotSwap => "keep the vaults on a local file system".to_owned(),
             _ => return None,
         };
         Some(hint)

@@ -2,7 +2,11 @@
 
 use std::ffi::OsStr;
 
-use super::{CommandError, print};
+use super::{
+    CommandError,
+    expiry::{self, Expiring},
+    print,
+};
 use crate::{
     cli,
     client::{Asker, Passwords},
@@ -13,7 +17,8 @@ use crate::{
 };
 
 pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
-    let outcome = problems(options, home);
+    let mut expiring = Vec::new();
+    let outcome = problems(options, home, &mut expiring);
     let problems = match &outcome {
         Ok(()) => Vec::new(),
         Err(error) => error.told(),
@@ -24,6 +29,7 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
         let object = serde_json::json!({
             "would_start": problems.is_empty(),
             "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+            "expiring": expiring.iter().map(Expiring::as_json).collect::<Vec<_>>(),
         });
         print(format!("{object}\n").as_bytes())?;
         return match outcome {
@@ -31,6 +37,7 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
             Err(_) => Err(CommandError::Said.into()),
         };
     }
+    expiring.iter().for_each(|key| key.told().say());
     match outcome {
         Ok(()) => Ok(print(b"`pds run` would start\n")?),
         Err(error @ RunError::Ask(_)) => Err(error.into()),
@@ -38,11 +45,18 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
     }
 }
 
-fn problems(options: &cli::Check, home: &Home) -> Result<(), RunError> {
+fn problems(
+    options: &cli::Check,
+    home: &Home,
+    expiring: &mut Vec<Expiring>,
+) -> Result<(), RunError> {
     let manifest = run::plan::manifest(options.source.manifest.as_ref())?;
     let plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
     plan.refuse_variables(home)?;
     // No source of passwords: a locked profile is a finding, not a question.
     let passwords = Passwords::default();
-    run::check(&plan, &mut Asker::new(home, &passwords), OsStr::new("check"))
+    let mut asker = Asker::new(home, &passwords);
+    run::check(&plan, &mut asker, OsStr::new("check"))?;
+    *expiring = expiry::of_plan(&plan, &mut asker);
+    Ok(())
 }

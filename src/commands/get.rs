@@ -1,13 +1,13 @@
 //! `get`: the bytes, nothing else.
 
-use super::{CommandError, check_key, passwords_of, print, profile_of};
+use super::{CommandError, check_key, passwords_of, print, profile_of, versions};
 use crate::{
     cli,
     client::{AskError, Asker, ClientError, Wanted},
     error::Error,
     home::Home,
     secret::{SecureBuffer, encode},
-    wire::message::{KeyInProfile, Request, Response},
+    wire::message::{KeyInProfile, KeyVersion, Request, Response},
 };
 
 pub(super) fn get(options: &cli::Get, home: &Home) -> Result<(), Error> {
@@ -15,11 +15,17 @@ pub(super) fn get(options: &cli::Get, home: &Home) -> Result<(), Error> {
     let profile = profile_of(&options.profile)?;
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
-    let request = Request::Get(KeyInProfile { profile: &profile, key: &options.key });
+    let at = KeyInProfile { profile: &profile, key: &options.key };
+    let request = match options.version {
+        Some(version) => Request::GetVersion(KeyVersion { at, version }),
+        None => Request::Get(at),
+    };
     let about = [Wanted { profiles: vec![&profile], key: &options.key }];
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
     let malformed = || Error::from(AskError::from(ClientError::Malformed));
-    let Response::Values(values) = asker.ask(&request, &about, &mut buffer)? else {
+    let answer = asker.ask(&request, &about, &mut buffer);
+    let answer = answer.map_err(|error| versions::missing(error.into(), options.version))?;
+    let Response::Values(values) = answer else {
         return Err(malformed());
     };
     let [Some(value)] = values.as_slice() else { return Err(malformed()) };

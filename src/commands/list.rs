@@ -1,6 +1,12 @@
 //! `list`: names, and with `--json` versions and times.
 
-use super::{CommandError, passwords_of, print, profile_of};
+use std::io::IsTerminal;
+
+use super::{
+    CommandError,
+    expiry::{self, stamp},
+    passwords_of, print, profile_of,
+};
 use crate::{
     cli,
     client::{AskError, Asker, ClientError, Wanted},
@@ -19,12 +25,25 @@ pub(super) fn list(options: &cli::List, home: &Home) -> Result<(), Error> {
     let Response::Keys(rows) = asker.ask(&Request::List(&profile), &about, &mut buffer)? else {
         return Err(AskError::from(ClientError::Malformed).into());
     };
-    let text = if options.json { as_json(&rows) } else { as_text(&rows) };
+    let text = match options.json {
+        true => as_json(&rows),
+        // Only for a person: whoever reads this with a program wants names and nothing else.
+        false if std::io::stdout().is_terminal() => marked(&rows, expiry::now()),
+        false => as_text(&rows),
+    };
     Ok(print(text.as_bytes())?)
 }
 
 fn as_text(rows: &[KeyRow<'_>]) -> String {
     rows.iter().flat_map(|row| [row.key, "\n"]).collect()
+}
+
+fn marked(rows: &[KeyRow<'_>], now: i64) -> String {
+    let line = |row: &KeyRow<'_>| match expiry::State::of(row.expires_at, now) {
+        Some(state) => format!("{}  ({})\n", row.key, state),
+        None => format!("{}\n", row.key),
+    };
+    rows.iter().map(line).collect()
 }
 
 fn as_json(rows: &[KeyRow<'_>]) -> String {
@@ -39,9 +58,4 @@ fn as_json(rows: &[KeyRow<'_>]) -> String {
     };
     let rows: Vec<_> = rows.iter().map(row).collect();
     format!("{}\n", serde_json::Value::Array(rows))
-}
-
-/// Milliseconds since 1970 as RFC 3339, UTC; what no calendar has, as it is.
-fn stamp(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |t| t.to_string())
 }

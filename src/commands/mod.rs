@@ -3,15 +3,20 @@
 
 mod allow;
 mod audit;
+pub mod backup;
 mod check;
 mod daemon;
+mod expiry;
 mod get;
 pub mod import;
 mod init;
 mod list;
 mod lock;
+mod passwd;
+mod progress;
 mod set;
 mod status;
+mod versions;
 
 use std::{env, io, path::PathBuf};
 
@@ -26,6 +31,7 @@ use crate::{
     sys::process::Inherited,
     wire::message::{Request, Response},
 };
+use backup::NotABackup;
 use import::{DotenvError, JsonError, NotAKey};
 
 /// Why a command other than `run` failed by itself.
@@ -59,6 +65,42 @@ pub enum CommandError {
         /// What the kernel said.
         error: io::Error,
     },
+    /// A file to import is longer than any that is read.
+    #[error("a file to import has at most {} MiB", import::IMPORT_MAX_BYTES >> 20)]
+    FileTooLong,
+    /// Something is where a file was to be written.
+    #[error("`{}` exists already", crate::say::escaped(&.0.to_string_lossy()))]
+    FileExists(PathBuf),
+    /// A file is no backup that can be used.
+    #[error("`{}` {problem}", crate::say::escaped(&path.to_string_lossy()))]
+    NotABackup {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: NotABackup,
+    },
+    /// A vault is where one was to be restored.
+    #[error("profile `{0}` has a vault already")]
+    VaultExists(TrustProfileName),
+    /// A version that never was, or is not kept any more.
+    #[error("there is no version {version} of `{}`", crate::say::escaped(key))]
+    NoVersion {
+        /// Of which key.
+        key: String,
+        /// Its number.
+        version: u32,
+    },
+    /// A backup of another profile than the one that was named.
+    #[error("this is a backup of profile `{backup}`, not of `{named}`")]
+    OtherProfile {
+        /// Whose it is.
+        backup: TrustProfileName,
+        /// Who was named.
+        named: TrustProfileName,
+    },
+    /// `--expires` with something that is no time.
+    #[error("`--expires`: {0}")]
+    NoExpiry(&'static str),
     /// Standard output can't be written.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
@@ -131,6 +173,18 @@ impl CommandError {
             Self::OutOfSecretMemory(_) => {
                 vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
             }
+            Self::FileTooLong => vec![Told::new(self, hint("split it into several"))],
+            Self::FileExists(_) => vec![Told::new(self, hint("choose another name, or remove it"))],
+            Self::NotABackup { .. } => {
+                vec![Told::new(self, hint("try an earlier backup; nothing was changed"))]
+            }
+            Self::VaultExists(_) => {
+                vec![Told::new(self, hint("--replace puts the backup in its place"))]
+            }
+            Self::NoVersion { key, .. } => {
+                vec![Told::new(self, Some(format!("pds history {}", crate::say::escaped(key))))]
+            }
+            Self::OtherProfile { .. } => vec![Told::new(self, hint("leave `-p` out"))],
             Self::TrailNotChecked { profile } => {
                 let option = crate::client::profile_option(profile);
                 vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
@@ -144,9 +198,12 @@ impl CommandError {
     #[must_use]
     pub fn exit_status(&self) -> i32 {
         match self {
+            Self::NoVersion { .. } => 4,
             Self::NotAKey { .. }
             | Self::Generate(_)
             | Self::UnknownFormat(_)
+            | Self::OtherProfile { .. }
+            | Self::NoExpiry(_)
             | Self::NotATime { .. } => 2,
             Self::TrailNotChecked { .. } => 3,
             _ => 1,
@@ -168,6 +225,11 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Init(options) => init::init(options, &home),
         Command::Set(options) => set::set(options, &home),
         Command::Get(options) => get::get(options, &home),
+        Command::History(options) => versions::history(options, &home),
+        Command::Rollback(options) => versions::rollback(options, &home),
+        Command::Passwd(options) => passwd::passwd(options, &home),
+        Command::Backup(options) => backup::backup(options, &home),
+        Command::Restore(options) => backup::restore(options, &home),
         Command::Delete(options) => set::delete(options, &home),
         Command::Rename(options) => set::rename(options, &home),
         Command::List(options) => list::list(options, &home),

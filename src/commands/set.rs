@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{CommandError, change, check_key, passwords_of, profile_of, read_value};
+use super::{CommandError, change, check_key, expiry, passwords_of, profile_of, read_value};
 use crate::{
     cli::{self, Set},
     client::Asker,
@@ -18,13 +18,14 @@ pub(super) fn set(options: &Set, home: &Home) -> Result<(), Error> {
     check_key(&options.key)?;
     let profile = profile_of(&options.profile)?;
     let passwords = passwords_of(&options.password)?;
+    let expires_at = options.expires.as_deref().map(expiry::parse).transpose()?;
     let value = value(options, passwords.may_ask())?;
     let mut asker = Asker::new(home, &passwords);
     let request = Request::Set(message::Set {
         at: KeyInProfile { profile: &profile, key: &options.key },
         value: Plaintext(value.expose()),
         create_only: false,
-        expires_at: None,
+        expires_at,
     });
     change(&mut asker, &request, &profile, &options.key)
 }

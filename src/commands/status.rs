@@ -55,7 +55,15 @@ fn as_text(status: &Status<'_>) -> String {
 
 fn state(profile: &ProfileStatus<'_>) -> String {
     match profile.unlocked_for_ms {
-        Some(left) => format!("unlocked for {}", shown(Duration::from_millis(left))),
+        Some(left) => {
+            let mut text = format!("unlocked for {}", shown(Duration::from_millis(left)));
+            for (count, word) in [(profile.expired, "expired"), (profile.expiring, "expiring")] {
+                if let Some(count) = count.filter(|count| *count > 0) {
+                    text.push_str(&format!(", {count} {word}"));
+                }
+            }
+            text
+        }
         None => "locked".to_owned(),
     }
 }
@@ -85,6 +93,8 @@ fn as_json(status: &Status<'_>) -> String {
         serde_json::json!({
             "profile": profile.profile,
             "unlocked_for_seconds": profile.unlocked_for_ms.map(|left| left / 1000),
+            "expired": profile.expired,
+            "expiring": profile.expiring,
         })
     };
     let (_, degraded) = memory(status.memory);

@@ -22,6 +22,7 @@ mod listener;
 mod log;
 mod place;
 mod registry;
+mod rekey;
 mod runs;
 mod session;
 mod settings;
@@ -49,7 +50,7 @@ use crate::{
     config::{ConfigError, parse_duration},
     home::{Home, HomeError},
     secret::{OutOfSecretMemory, TrustProfileName},
-    store::{BootClock, Clock, VaultId},
+    store::{BootClock, Clock, Vault, VaultId},
     sys::{heap, process, stack},
     wire,
 };
@@ -249,6 +250,9 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     log::begin(home, options)?;
     confine::confine(home)?;
     let keys = place::keys(home)?;
+    if let Err(error) = Vault::remove_uploads(&home.vaults()) {
+        tracing::warn!(%error, "can't remove what an earlier daemon left");
+    }
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),

@@ -9,7 +9,8 @@ use tokio::{
 };
 
 use super::{
-    Daemon, answer,
+    Daemon,
+    answer::{self, Transfers},
     gate::{LAUNCHER, Peer},
     listener::Caller,
     runs,
@@ -120,9 +121,11 @@ async fn converse(
     mut channel: Channel,
     identity: Identity,
 ) -> Result<(), Ended> {
+    let mut transfers = Transfers::default();
     loop {
         let request = timeout(IDLE_MAX, read_message(stream, &mut channel)).await??;
-        let reply = answer::answer(daemon, &identity, message::decode(request.as_slice())?).await?;
+        let decoded = message::decode(request.as_slice())?;
+        let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
         drop(request);
         let mut sealed = Vec::new();
         channel.seal(reply.encoded.as_slice(), &mut sealed)?;

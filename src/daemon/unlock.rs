@@ -70,7 +70,7 @@ impl Tries {
         })
     }
 
-    fn note(&self, profile: &TrustProfileName, failures: u32) {
+    pub(super) fn note(&self, profile: &TrustProfileName, failures: u32) {
         let mut known = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(profile.clone(), failures);
         let path = self.folder.join(profile.as_str());
@@ -90,6 +90,7 @@ impl Tries {
 }
 
 /// Counts a waiting try for as long as it lives.
+#[derive(Debug)]
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -142,23 +143,38 @@ async fn attempt(
     password: SecureBytes,
     work: impl FnOnce(&[u8]) -> Result<Unlocked, VaultError> + Send + 'static,
 ) -> Result<(), Refusal> {
-    if password.is_empty() || password.len() > PASSWORD_MAX_BYTES {
-        return Err(refusal(Reason::UnusablePassword));
-    }
-    let Some(_waiting) = Waiting::enter(&daemon.tries.waiting) else {
+    let (unlocked, _turn) = trial(daemon, profile, password, work).await?;
+    daemon.tries.note(profile, 0);
+    take_in(daemon, profile, unlocked).await
+}
+
+/// The right to work with a password: nobody else unlocks or makes a vault meanwhile.
+#[derive(Debug)]
+pub(super) struct Turn<'d> {
+    _turn: tokio::sync::MutexGuard<'d, ()>,
+    _waiting: Waiting<'d>,
+}
+
+/// Tries a password, in turn, after the delay that earlier wrong ones have earned. Counts a
+/// wrong one; that a right one is the profile's own, and ends the count, the caller says.
+pub(super) async fn trial<'d, T: Send + 'static>(
+    daemon: &'d Daemon,
+    profile: &TrustProfileName,
+    password: SecureBytes,
+    work: impl FnOnce(&[u8]) -> Result<T, VaultError> + Send + 'static,
+) -> Result<(T, Turn<'d>), Refusal> {
+    check_form(&password)?;
+    let Some(waiting) = Waiting::enter(&daemon.tries.waiting) else {
         let wait = daemon.tries.delay(profile).max(DELAY_STEP);
         let retry_after_ms = u64::try_from(wait.as_millis()).ok();
         let problem = Problem { retry_after_ms, ..Problem::with_request(Reason::TooSoon) };
         return Err(vec![problem]);
     };
-    let _turn = daemon.tries.turn.lock().await;
+    let turn = Turn { _turn: daemon.tries.turn.lock().await, _waiting: waiting };
     tokio::time::sleep(daemon.tries.delay(profile)).await;
     let opened = tokio::task::spawn_blocking(move || work(password.expose())).await;
     match opened {
-        Ok(Ok(unlocked)) => {
-            daemon.tries.note(profile, 0);
-            take_in(daemon, profile, unlocked).await
-        }
+        Ok(Ok(opened)) => Ok((opened, turn)),
         Ok(Err(error)) => {
             if error == VaultError::WrongPassword {
                 daemon.tries.note(profile, daemon.tries.failures(profile).saturating_add(1));
@@ -170,8 +186,16 @@ async fn attempt(
     }
 }
 
+/// Whether it has the length of a password.
+pub(super) fn check_form(password: &SecureBytes) -> Result<(), Refusal> {
+    if password.is_empty() || password.len() > PASSWORD_MAX_BYTES {
+        return Err(refusal(Reason::UnusablePassword));
+    }
+    Ok(())
+}
+
 /// Puts an opened vault behind its cache.
-async fn take_in(
+pub(super) async fn take_in(
     daemon: &Daemon,
     profile: &TrustProfileName,
     unlocked: Unlocked,
@@ -273,12 +297,12 @@ fn check_beside(daemon: &Daemon, profile: &TrustProfileName, store: crate::store
     });
 }
 
-fn refusal(reason: Reason) -> Refusal {
+pub(super) fn refusal(reason: Reason) -> Refusal {
     vec![Problem::with_request(reason)]
 }
 
 /// What the vault's words mean to a client.
-fn reason(error: &VaultError) -> Reason {
+pub(super) fn reason(error: &VaultError) -> Reason {
     match error {
         VaultError::Missing => Reason::ProfileUnknown,
         VaultError::Exists => Reason::VaultExists,
@@ -292,6 +316,7 @@ fn reason(error: &VaultError) -> Reason {
         VaultError::WrongOwner { .. }
         | VaultError::WrongMode { .. }
         | VaultError::NotPlain { .. } => Reason::VaultUnsafe,
+        VaultError::CannotSwap => Reason::CannotSwap,
         VaultError::DiskFull => Reason::DiskFull,
         VaultError::ReadOnly { .. } => Reason::ReadOnly,
         VaultError::Forbidden { .. } | VaultError::Unusable { .. } => Reason::VaultUnreadable,

@@ -103,7 +103,8 @@ impl Vaults {
         self.state().vaults.values().filter_map(|vault| vault.head_note.clone()).collect()
     }
 
-    /// The stores that are unlocked, for checking the audit trail with their keys.
+    /// The stores that are unlocked, for what is no key's value: checking the audit trail,
+    /// counting what has expired. No profile counts as used by it.
     pub(super) fn unlocked_stores(&self) -> Vec<(TrustProfileName, SqlCipherStore)> {
         let state = self.state();
         let store = |vault: &OpenVault| vault.delivery.store().clone();
@@ -216,6 +217,22 @@ impl Vaults {
         let vault = state.active_vault(profile)?;
         vault.used_at = now;
         Ok(vault.delivery.store().clone())
+    }
+
+    /// A granted request's profile as it is unlocked now: its store, its master key, and which
+    /// unlocking this is.
+    pub(super) fn whole(
+        &self,
+        grant: &Grant<'_>,
+        profile: &str,
+    ) -> Result<(SqlCipherStore, SecureBytes, Release), Reason> {
+        let store = self.store(grant, profile)?;
+        let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
+        let mut state = self.state();
+        let instance = state.active_vault(profile)?.instance;
+        let master_key = state.master_keys.get(&name).ok_or(Reason::ProfileInactive)?;
+        let master_key = master_key.try_clone().map_err(|_| Reason::OutOfSecretMemory)?;
+        Ok((store, master_key, (name, instance)))
     }
 
     /// Takes a key out of a profile's cache: what is cached is no longer true.

@@ -25,10 +25,12 @@ pub use error::StoreError;
 pub use jit::{DEFAULT_TTL, JitDelivery};
 pub use memory::InMemoryStore;
 pub use sqlcipher::{
-    Approval, DEFAULT_HISTORY, Imported, Put, SecretInfo, SqlCipherStore, VersionInfo,
+    Approval, DEFAULT_HISTORY, Expiry, Imported, Put, SealedEntry, SecretInfo, SqlCipherStore,
+    VersionInfo,
 };
 pub use vault::{
-    AuditKeys, Generation, HEADER_MAX_BYTES, Header, Note, Unlocked, Vault, VaultError, VaultId,
+    AuditKeys, Checked, FreshKey, Generation, HEADER_MAX_BYTES, Header, Note, Proven, Snapshot,
+    Unlocked, Upload, Vault, VaultError, VaultId,
 };
 
 /// What every storage backend does.

@@ -10,7 +10,13 @@ use std::fmt;
 use minicbor::{Decode, Decoder, Encode};
 
 use super::BATCH_MAX_ENTRIES;
-pub use super::reason::{Problem, Reason};
+pub use super::{
+    manifest::*,
+    reason::{Problem, Reason},
+    state::*,
+    trail::*,
+    whole::*,
+};
 use crate::secret::{OutOfSecretMemory, SecureBuffer};
 
 /// A value on its way. Says nothing of itself in `Debug`.
@@ -23,12 +29,6 @@ impl fmt::Debug for Plaintext<'_> {
         f.write_str("Plaintext")
     }
 }
-
-/// The digest of one thing that a manifest asks for (BLAKE2s, 32 bytes). The client
-/// chooses it; the daemon only compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
-#[cbor(transparent)]
-pub struct ItemDigest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 /// What a client asks.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
@@ -84,6 +84,33 @@ pub enum Request<'b> {
     /// The runs that hold secrets now.
     #[n(21)]
     AuditRunning,
+    /// Give a vault another password: everything in it is sealed anew.
+    #[n(24)]
+    Passwd(#[b(0)] Passwd<'b>),
+    /// Take a copy of a vault, or read a piece of the one that was taken on this connection.
+    #[n(25)]
+    Backup(#[b(0)] Backup<'b>),
+    /// Begin to bring a copy of a vault, on this connection.
+    #[n(26)]
+    RestoreBegin(#[b(0)] RestoreBegin<'b>),
+    /// The next piece of it.
+    #[n(27)]
+    RestoreWrite(#[b(0)] Plaintext<'b>),
+    /// Check what was brought, and put it in the vault's place.
+    #[n(28)]
+    RestoreCommit(#[b(0)] RestoreCommit<'b>),
+    /// The versions of a key, without their values.
+    #[n(29)]
+    History(#[b(0)] KeyInProfile<'b>),
+    /// The value of one version.
+    #[n(30)]
+    GetVersion(#[b(0)] KeyVersion<'b>),
+    /// Make an older version's value the current one again.
+    #[n(31)]
+    Rollback(#[b(0)] KeyVersion<'b>),
+    /// A part of an import that is too long for one message.
+    #[n(32)]
+    ImportPart(#[b(0)] ImportPart<'b>),
 }
 
 /// A vault and its password.
@@ -109,57 +136,6 @@ pub struct KeyInProfile<'b> {
     /// The key.
     #[b(1)]
     pub key: &'b str,
-}
-
-/// A batch: one token, one audit line, one answer.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Batch<'b> {
-    /// What is asked for, at most [`BATCH_MAX_ENTRIES`].
-    #[cbor(b(0), decode_with = "bounded")]
-    pub entries: Vec<Entry<'b>>,
-    /// The manifest that asks, if one does.
-    #[b(1)]
-    pub manifest: Option<ManifestClaim<'b>>,
-    /// The project's name as the manifest has it, for the audit trail.
-    #[b(2)]
-    pub project: Option<&'b str>,
-    /// The command's name, without its arguments, for the audit trail.
-    #[b(3)]
-    pub command: Option<&'b str>,
-    /// Only ask whether it would be answered; no value comes back.
-    #[n(4)]
-    pub check_only: bool,
-}
-
-/// One key of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Entry<'b> {
-    /// The profiles to look in; the last that has the key counts.
-    #[cbor(b(0), decode_with = "bounded")]
-    pub profiles: Vec<&'b str>,
-    /// The key.
-    #[b(1)]
-    pub key: &'b str,
-    /// Whether its absence is a failure.
-    #[n(2)]
-    pub required: bool,
-}
-
-/// What a manifest asks for, to be compared with what was approved.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ManifestClaim<'b> {
-    /// The canonical path; bytes that are not UTF-8 are escaped, injectively.
-    #[b(0)]
-    pub path: &'b str,
-    /// The owner's user id.
-    #[n(1)]
-    pub owner: u32,
-    /// A digest for each thing asked for, at most [`BATCH_MAX_ENTRIES`] and a few.
-    #[cbor(n(2), decode_with = "bounded")]
-    pub items: Vec<ItemDigest>,
-    /// The profiles that it names where an entry names none.
-    #[cbor(b(3), decode_with = "bounded")]
-    pub profiles: Vec<&'b str>,
 }
 
 /// A value to store.
@@ -215,28 +191,6 @@ pub struct ImportEntry<'b> {
     pub value: Plaintext<'b>,
 }
 
-/// An approval, for one profile's keys.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Approve<'b> {
-    /// The profile whose vault keeps it.
-    #[b(0)]
-    pub profile: &'b str,
-    /// What is approved, in place of what was.
-    #[b(1)]
-    pub manifest: ManifestClaim<'b>,
-}
-
-/// A manifest's approval in one profile.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ManifestInProfile<'b> {
-    /// The profile.
-    #[b(0)]
-    pub profile: &'b str,
-    /// The manifest's canonical path, as in a [`ManifestClaim`].
-    #[b(1)]
-    pub path: &'b str,
-}
-
 /// What the daemon answers.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Response<'b> {
@@ -267,146 +221,15 @@ pub enum Response<'b> {
     /// The runs that hold secrets, the longest first.
     #[n(11)]
     Running(#[b(0)] Vec<RunRow<'b>>),
-}
-
-/// What checking the audit trail has found.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AuditReport<'b> {
-    /// The files, segments and lines that there are.
-    #[n(0)]
-    pub files: u64,
-    /// See `files`.
-    #[n(1)]
-    pub segments: u64,
-    /// See `files`.
-    #[n(2)]
-    pub lines: u64,
-    /// In the order of the trail.
-    #[b(3)]
-    pub findings: Vec<AuditFinding<'b>>,
-    /// Findings of tampering beyond those, of which only the number is told.
-    #[n(4)]
-    pub more: u64,
-    /// Other findings beyond those.
-    #[n(5)]
-    pub more_notes: u64,
-}
-
-/// One thing that was found, and where.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AuditFinding<'b> {
-    /// What.
-    #[n(0)]
-    pub what: AuditWhat,
-    /// The number of the file; 0 if it is about none.
-    #[n(1)]
-    pub file: u64,
-    /// The line in that file, from 1; 0 if it is about none.
-    #[n(2)]
-    pub line: u64,
-    /// The segment.
-    #[n(3)]
-    pub segment: u64,
-    /// Of what is missing, the first and the last, by the numbers in its segment, of
-    /// segments or of files.
-    #[n(4)]
-    pub from: u64,
-    /// See `from`.
-    #[n(5)]
-    pub to: u64,
-    /// The profiles it is about, with commas between them.
-    #[b(6)]
-    pub profiles: &'b str,
-}
-
-/// What checking the audit trail can find.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(index_only)]
-pub enum AuditWhat {
-    /// A line's MAC is not the one of its bytes, or it contradicts its place.
-    #[n(0)]
-    Altered,
-    /// Lines of a segment are not there.
-    #[n(1)]
-    Missing,
-    /// A line, or bytes of none, that the daemon did not write here.
-    #[n(2)]
-    Inserted,
-    /// A line stands behind a later one.
-    #[n(3)]
-    OutOfOrder,
-    /// A segment goes on behind its last line, by what vouches for it.
-    #[n(4)]
-    CutOff,
-    /// A segment's last line is not the one that it had.
-    #[n(5)]
-    Replaced,
-    /// Whole segments are not there.
-    #[n(6)]
-    SegmentsMissing,
-    /// Whole files are not there.
-    #[n(7)]
-    FilesMissing,
-    /// At an unlocking the trail had lost a line that had been noted.
-    #[n(8)]
-    WentBack,
-    /// At an unlocking the note of the trail's head was altered.
-    #[n(9)]
-    NoteAltered,
-    /// Nothing is wrong: a write was cut off, and nothing was released for it.
-    #[n(20)]
-    Torn,
-    /// Nothing is known to be wrong: a segment has no closing line.
-    #[n(21)]
-    NotClosed,
-    /// Nothing is known to be wrong: a segment's key is sealed to locked profiles only.
-    #[n(22)]
-    NotChecked,
-}
-
-impl AuditWhat {
-    /// Whether it means that the trail is not as the daemon wrote it.
-    #[must_use]
-    pub fn is_tampering(self) -> bool {
-        !matches!(self, Self::Torn | Self::NotClosed | Self::NotChecked)
-    }
-}
-
-/// A run that is not over yet.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct RunRow<'b> {
-    /// Its process, as the kernel told when it connected.
-    #[n(0)]
-    pub pid: i32,
-    /// The requester's registered name.
-    #[b(1)]
-    pub requester: &'b str,
-    /// The project's name, as the client claims it.
-    #[b(2)]
-    pub project: Option<&'b str>,
-    /// The command's name, as the client claims it.
-    #[b(3)]
-    pub command: Option<&'b str>,
-    /// The profiles that its values come from.
-    #[b(4)]
-    pub profiles: Vec<&'b str>,
-    /// The keys of those values.
-    #[b(5)]
-    pub keys: Vec<&'b str>,
-    /// Since when, RFC 3339, UTC.
-    #[b(6)]
-    pub since: &'b str,
-}
-
-/// Where an approval falls short.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct NotApproved {
-    /// Whether this path has an approval at all.
-    #[n(0)]
-    pub known: bool,
-    /// The digests, of those in the claim, that it does not cover.
-    #[n(1)]
-    pub items: Vec<ItemDigest>,
+    /// A copy of a vault that was taken, or a piece of it.
+    #[n(12)]
+    Backup(#[b(0)] BackupPart<'b>),
+    /// A vault was restored; how many secrets are in it.
+    #[n(13)]
+    Restored(#[n(0)] u64),
+    /// The versions of a key, newest first.
+    #[n(14)]
+    Versions(#[b(0)] Vec<VersionRow<'b>>),
 }
 
 /// One key of a list.
@@ -427,51 +250,6 @@ pub struct KeyRow<'b> {
     /// When it should have been replaced, in milliseconds since 1970.
     #[n(4)]
     pub expires_at: Option<i64>,
-}
-
-/// One approved manifest.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ApprovalRow<'b> {
-    /// Its canonical path, as in a [`ManifestClaim`].
-    #[b(0)]
-    pub path: &'b str,
-    /// When, in milliseconds since 1970.
-    #[n(1)]
-    pub approved_at: i64,
-}
-
-/// The state of the daemon.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Status<'b> {
-    /// Its version and build.
-    #[b(0)]
-    pub build: &'b str,
-    /// Its process id, in its own namespace.
-    #[n(1)]
-    pub pid: u32,
-    /// How secret memory is protected: 0 memfd_secret, 1 mlock, 2 neither for some buffers.
-    #[n(2)]
-    pub memory: u8,
-    /// Each profile that has a vault.
-    #[b(3)]
-    pub profiles: Vec<ProfileStatus<'b>>,
-    /// For how long a value stays in the cache, in milliseconds.
-    #[n(4)]
-    pub value_lifetime_ms: u64,
-    /// The error in `config.toml`, if the last good one is still in force.
-    #[b(5)]
-    pub config_error: Option<&'b str>,
-}
-
-/// The state of one profile.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ProfileStatus<'b> {
-    /// Its name.
-    #[b(0)]
-    pub profile: &'b str,
-    /// For how long it stays unlocked, in milliseconds; null if it is locked.
-    #[n(1)]
-    pub unlocked_for_ms: Option<u64>,
 }
 
 impl minicbor::encode::Write for SecureBuffer {
@@ -519,7 +297,7 @@ pub fn decode<'b, M: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<M, Malformed> {
 
 /// An array with a stated length of at most [`BATCH_MAX_ENTRIES`] and what a
 /// manifest adds to it. Room is taken as elements arrive, not as announced.
-fn bounded<'b, Ctx, T: Decode<'b, Ctx>>(
+pub(super) fn bounded<'b, Ctx, T: Decode<'b, Ctx>>(
     decoder: &mut Decoder<'b>,
     context: &mut Ctx,
 ) -> Result<Vec<T>, minicbor::decode::Error> {

@@ -23,9 +23,13 @@
 pub mod channel;
 pub mod frame;
 pub mod identity;
+mod manifest;
 pub mod message;
 mod reason;
 mod resolver;
+mod state;
+mod trail;
+mod whole;
 
 /// The protocol spoken here. A daemon serves its own and the one before.
 pub const PROTOCOL_VERSION: u8 = 1;
@@ -46,6 +50,19 @@ pub const MESSAGE_MAX_BYTES: usize = 8 << 20;
 
 /// A batch has at most this many entries, as a manifest has.
 pub const BATCH_MAX_ENTRIES: usize = 4_096;
+
+/// A backup crosses the socket in pieces of at most this many bytes: small against
+/// what an unprivileged process may lock.
+pub const TRANSFER_CHUNK_BYTES: usize = 256 << 10;
+
+/// A vault that is restored has a database of at most this many bytes (16 GiB).
+pub const RESTORE_MAX_BYTES: u64 = 16 << 30;
+
+/// All parts of one import have at most this many bytes, names and values together.
+pub const IMPORT_STAGED_MAX_BYTES: usize = 256 << 20;
+
+/// A secret is expiring when it has this many days or fewer left.
+pub const EXPIRES_SOON_DAYS: i64 = 14;
 
 /// What a daemon says on its standard output once it accepts connections.
 pub const READY: &str = "ready\n";

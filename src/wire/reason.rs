@@ -127,6 +127,18 @@ pub enum Reason {
     /// The manifest's approval does not cover what it asks for.
     #[n(31)]
     NotApproved,
+    /// The backup is damaged, or not of this profile.
+    #[n(32)]
+    BackupDamaged,
+    /// A piece of a transfer came without the pieces before it.
+    #[n(33)]
+    TransferBroken,
+    /// A transfer is longer than any that is taken.
+    #[n(34)]
+    TransferTooLong,
+    /// The file system can't swap two folders at once.
+    #[n(35)]
+    CannotSwap,
     /// The audit trail can't be read.
     #[n(46)]
     AuditUnreadable,
@@ -167,6 +179,10 @@ impl Reason {
             Self::UnusablePassword => "unusable-password",
             Self::Internal => "internal",
             Self::VaultUnreadable => "vault-unreadable",
+            Self::BackupDamaged => "backup-damaged",
+            Self::TransferBroken => "transfer-broken",
+            Self::TransferTooLong => "transfer-too-long",
+            Self::CannotSwap => "cannot-swap",
             Self::NotApproved => "not-approved",
             Self::AuditUnreadable => "audit-unreadable",
         }

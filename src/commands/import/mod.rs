@@ -9,7 +9,7 @@ pub mod json;
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{CommandError, passwords_of, print, profile_of, read_value};
+use super::{CommandError, passwords_of, print, profile_of, progress::Progress, read_value};
 use crate::{
     cli,
     client::{AskError, Asker, ClientError, Wanted},
@@ -17,14 +17,17 @@ use crate::{
     home::Home,
     say::{escaped, note},
     secret::{InvalidKey, SecureBuffer, SecureBytes, TrustProfileName, validate_secret_key},
-    wire::message::{self, ImportEntry, Plaintext, Request, Response},
+    wire::{
+        BATCH_MAX_ENTRIES, MESSAGE_MAX_BYTES,
+        message::{self, ImportEntry, ImportPart, Plaintext, Request, Response},
+    },
 };
 
 pub use dotenv::{DotenvError, DotenvProblem};
 pub use json::{JsonError, JsonProblem};
 
 /// A file has at most this many values.
-pub const IMPORT_MAX_ENTRIES: usize = 10_000;
+pub const IMPORT_MAX_ENTRIES: usize = 200_000;
 
 /// A value that was found.
 #[derive(Debug)]
@@ -36,7 +39,11 @@ pub struct Imported {
 }
 
 /// A file to import has at most this many bytes.
-const IMPORT_MAX_BYTES: usize = 4 << 20;
+pub(super) const IMPORT_MAX_BYTES: usize = 64 << 20;
+
+/// What the names and values of one message may have together: room is left for
+/// what CBOR puts around them.
+const PART_MAX_BYTES: usize = MESSAGE_MAX_BYTES / 2;
 
 /// Stores what a file holds, all or nothing.
 ///
@@ -68,7 +75,8 @@ pub(super) fn import(options: &cli::Import, home: &Home) -> Result<(), Error> {
     Ok(())
 }
 
-fn count(secrets: usize) -> String {
+pub(super) fn count(secrets: impl TryInto<u64>) -> String {
+    let secrets = secrets.try_into().unwrap_or(u64::MAX);
     if secrets == 1 { "1 secret".to_owned() } else { format!("{secrets} secrets") }
 }
 
@@ -78,7 +86,10 @@ fn parse(options: &cli::Import) -> Result<Vec<Imported>, CommandError> {
         Some(format) => format.as_str(),
         None => format_of(&options.file)?,
     };
-    let text = read_value(path, IMPORT_MAX_BYTES)?;
+    let text = read_value(path, IMPORT_MAX_BYTES).map_err(|error| match error {
+        CommandError::ValueTooLong => CommandError::FileTooLong,
+        other => other,
+    })?;
     if format == "json" {
         json::parse(text.as_slice()).map_err(CommandError::Json)
     } else {
@@ -125,16 +136,49 @@ fn store(
     found: &[Imported],
     overwrite: bool,
 ) -> Result<(), Error> {
-    let entry = |(key, imported)| -> ImportEntry<'_> {
-        let (key, imported): (&String, &Imported) = (key, imported);
-        ImportEntry { key, value: Plaintext(imported.value.expose()) }
-    };
-    let request = Request::Import(message::Import {
-        profile,
-        entries: keys.iter().zip(found).map(entry).collect(),
-        overwrite,
-    });
-    super::change(asker, &request, profile, "")
+    let parts = parts(keys, found);
+    let mut progress = Progress::new(keys.len() as u64);
+    let mut before = 0;
+    for part in &parts {
+        let end = before + part;
+        let import = message::Import {
+            profile,
+            entries: keys[before..end].iter().zip(&found[before..end]).map(entry).collect(),
+            overwrite,
+        };
+        let request = match parts.len() {
+            // One message is all of it, which a daemon of the first release takes as well.
+            1 => Request::Import(import),
+            _ => Request::ImportPart(ImportPart {
+                import,
+                before: u32::try_from(before).unwrap_or(u32::MAX),
+                last: end == keys.len(),
+            }),
+        };
+        super::change(asker, &request, profile, "")?;
+        before = end;
+        progress.reach(before as u64);
+    }
+    Ok(())
+}
+
+fn entry<'e>((key, imported): (&'e String, &'e Imported)) -> ImportEntry<'e> {
+    ImportEntry { key, value: Plaintext(imported.value.expose()) }
+}
+
+/// How many entries go into each message.
+fn parts(keys: &[String], found: &[Imported]) -> Vec<usize> {
+    let (mut parts, mut entries, mut bytes) = (Vec::new(), 0, 0);
+    for (key, imported) in keys.iter().zip(found) {
+        let more = key.len() + imported.value.len();
+        if entries == BATCH_MAX_ENTRIES || (entries > 0 && bytes + more > PART_MAX_BYTES) {
+            parts.push(entries);
+            (entries, bytes) = (0, 0);
+        }
+        (entries, bytes) = (entries + 1, bytes + more);
+    }
+    parts.extend((entries > 0).then_some(entries));
+    parts
 }
 
 /// A name that no key can be made of.
@@ -180,6 +224,20 @@ mod tests {
         assert_eq!(key_for("STRIPE_KEY", None).unwrap(), "STRIPE_KEY");
         assert_eq!(key_for("STRIPE_KEY", Some("app")).unwrap(), "app/STRIPE_KEY");
         assert_eq!(key_for("STRIPE_KEY", Some("app/eu/")).unwrap(), "app/eu/STRIPE_KEY");
+    }
+
+    #[test]
+    fn parts_hold_all_of_it_and_no_more_than_a_message_does() {
+        let sizes = [0, 1, PART_MAX_BYTES, 5, PART_MAX_BYTES / 2, PART_MAX_BYTES / 2, 1, 1];
+        let named =
+            |len| Imported { name: String::new(), value: SecureBytes::zeroed(len).unwrap() };
+        let found: Vec<Imported> = sizes.into_iter().map(named).collect();
+        let keys = vec!["k".to_owned(); found.len()];
+        assert_eq!(parts(&keys, &found), [2, 1, 2, 3]);
+        assert_eq!(parts(&[], &[]), Vec::<usize>::new());
+        let found: Vec<Imported> = (0..BATCH_MAX_ENTRIES + 1).map(|_| named(0)).collect();
+        let keys = vec!["k".to_owned(); found.len()];
+        assert_eq!(parts(&keys, &found), [BATCH_MAX_ENTRIES, 1]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
 
 impl Ask<'_> {
     /// Changes a profile's store. The grant is on record before anything changes.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         wishes: &[Wish<'_>],
         word: &'static str,

@@ -2,11 +2,17 @@
 //! let go of anything.
 
 mod audit;
+mod bulk;
 mod change;
+mod keep;
 mod lock;
 mod read;
+mod transfers;
+mod versions;
 
 use std::{collections::BTreeSet, sync::Arc};
+
+pub(super) use transfers::Transfers;
 
 use super::{
     Daemon,
@@ -62,6 +68,7 @@ struct Claimed<'r> {
 pub(super) async fn answer(
     daemon: &Arc<Daemon>,
     identity: &Identity,
+    transfers: &mut Transfers,
     request: Request<'_>,
 ) -> Result<Reply, OutOfSecretMemory> {
     let ask = Ask { daemon, identity };
@@ -69,7 +76,16 @@ pub(super) async fn answer(
         Request::Resolve(batch) => return ask.resolve(&batch).await,
         Request::Get(at) => return ask.get(at).await,
         Request::List(profile) => return ask.list(profile).await,
-        Request::Status => return ask.status(),
+        Request::Status => return ask.status().await,
+        Request::Backup(asked) => return ask.backup(transfers, &asked).await,
+        Request::RestoreCommit(asked) => return ask.restore(transfers, &asked).await,
+        Request::History(at) => return ask.history(at).await,
+        Request::GetVersion(asked) => return ask.get_version(asked).await,
+        Request::Rollback(asked) => ask.rollback(asked).await,
+        Request::Passwd(asked) => ask.passwd(&asked).await,
+        Request::RestoreBegin(asked) => ask.begin_restore(transfers, &asked).await,
+        Request::RestoreWrite(piece) => ask.write_restore(transfers, piece).await,
+        Request::ImportPart(asked) => ask.import_part(transfers, &asked).await,
         Request::Approvals(profile) => return ask.approvals(profile).await,
         Request::AuditVerify => return ask.audit_verify().await,
         Request::AuditRunning => return ask.audit_running(),

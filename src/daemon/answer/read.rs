@@ -1,6 +1,6 @@
 //! Questions: nothing in the vault changes, and what is found is recorded before it leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
         stamp,
         vault_state::Release,
     },
-    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
-    store::{SqlCipherStore, StoreError},
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
+    store::{Expiry, SqlCipherStore, StoreError},
     wire::{
-        BATCH_MAX_ENTRIES,
+        BATCH_MAX_ENTRIES, EXPIRES_SOON_DAYS,
         message::{
             self, ApprovalRow, Batch, KeyInProfile, KeyRow, Plaintext, Problem, ProfileStatus,
             Reason, Response, Status,
@@ -58,7 +58,7 @@ impl Ask<'_> {
 
     /// The answer with these values. Where there is no memory for it, the caches
     /// give back what they hold: it can be fetched again.
-    fn release(
+    pub(super) fn release(
         &self,
         values: &[Option<SecureBytes>],
         releases: Vec<Release>,
@@ -155,7 +155,7 @@ impl Ask<'_> {
     }
 
     /// Reads from a profile's store something that is not a value.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         wishes: &[Wish<'_>],
         word: &'static str,
@@ -170,20 +170,27 @@ impl Ask<'_> {
         self.conclude(word, wishes, Claimed::default(), outcome).await
     }
 
-    pub(super) fn status(&self) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) async fn status(&self) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
         if let Err(problems) = self.admit("status", &wishes, Claimed::default()) {
             return Reply::new(&Response::Refused(problems));
         }
+        let expiry = self.expiry().await;
         let settings = self.daemon.settings.current();
         let unlocked = self.daemon.vaults.unlocked_for(&settings.lifetimes, now());
         let mut names = self.daemon.vaults.on_disk();
         names.extend(unlocked.keys().cloned());
         let profiles = names
             .iter()
-            .map(|profile| ProfileStatus {
-                profile,
-                unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+            .map(|profile| {
+                // One that was locked while its secrets were counted shows no count.
+                let counted = expiry.get(profile).filter(|_| unlocked.contains_key(profile));
+                ProfileStatus {
+                    profile,
+                    unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
+                    expired: counted.map(|expiry| expiry.expired),
+                    expiring: counted.map(|expiry| expiry.expiring),
+                }
             })
             .collect();
         Reply::new(&Response::Status(Status {
@@ -195,7 +202,31 @@ impl Ask<'_> {
             config_error: settings.error.as_deref(),
         }))
     }
+
+    /// How many secrets of each unlocked profile have expired or soon will, for whoever may
+    /// list all of them. A store that is busy is not waited for.
+    async fn expiry(&self) -> HashMap<TrustProfileName, Expiry> {
+        let settings = self.daemon.settings.current();
+        let mut stores = self.daemon.vaults.unlocked_stores();
+        stores.retain(|(profile, _)| {
+            let name = self.identity.name();
+            let profile = profile.as_str();
+            self.identity.is_launcher()
+                && permits(&settings.access, name, &profile, Operation::List, None)
+        });
+        let counted = tokio::task::spawn_blocking(move || {
+            let now = jiff::Timestamp::now().as_millisecond();
+            let soon = now.saturating_add(EXPIRES_SOON_DAYS * MILLIS_A_DAY);
+            let count = |(profile, store): (TrustProfileName, SqlCipherStore)| {
+                Some((profile, store.expiry(now, soon).ok().flatten()?))
+            };
+            stores.into_iter().filter_map(count).collect()
+        });
+        counted.await.unwrap_or_default()
+    }
 }
+
+const MILLIS_A_DAY: i64 = 24 * 3600 * 1000;
 
 fn refused(reason: Reason) -> Result<Reply, OutOfSecretMemory> {
     Reply::new(&Response::Refused(vec![Problem::with_request(reason)]))

@@ -16,12 +16,13 @@ mod meta;
 mod schema;
 mod secrets;
 mod sqlite_error;
+mod transfer;
 mod vault_facts;
 
 use std::{
     fmt,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 use rusqlite::InterruptHandle;
@@ -31,7 +32,7 @@ pub use self::{
     approvals::Approval,
     database::DEFAULT_HISTORY,
     history::VersionInfo,
-    secrets::{Imported, Put, SecretInfo},
+    secrets::{Expiry, Imported, Put, SealedEntry, SecretInfo},
 };
 pub(super) use self::{connection::SALT_BYTES, meta::Identity};
 use super::{SecretsStore, StoreError, vault::GenerationNote};
@@ -136,6 +137,18 @@ impl SqlCipherStore {
     ) -> Result<T, StoreError> {
         let mut guard = self.lock();
         work(guard.as_mut().ok_or(StoreError::Locked)?)
+    }
+
+    fn with_if_idle<T>(
+        &self,
+        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut guard = match self.shared.database.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        work(guard.as_mut().ok_or(StoreError::Locked)?).map(Some)
     }
 
     // A thread that panicked with the lock held has rolled its transaction back on the way out.

@@ -51,6 +51,37 @@ pub struct SecretInfo {
     pub expires_at: Option<i64>,
 }
 
+/// A value to store that is sealed for its place already, in memory that need not be locked.
+/// Only the store that sealed it can take it.
+#[derive(Debug, Clone)]
+pub struct SealedEntry {
+    key: String,
+    sealed: Vec<u8>,
+}
+
+impl SealedEntry {
+    /// How many bytes it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.sealed.len()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// How many secrets are out of date, and how many soon will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expiry {
+    /// Out of date.
+    pub expired: u32,
+    /// Soon.
+    pub expiring: u32,
+}
+
 /// What an import did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
@@ -125,6 +156,64 @@ impl SqlCipherStore {
                     }
                 }
                 Ok(imported)
+            })
+        })
+    }
+
+    /// Seals `value` for its place in this vault, to be stored later by
+    /// [`import_sealed`](Self::import_sealed) of the same store. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidKey`], [`StoreError::ValueTooLong`], [`StoreError::Locked`].
+    pub fn seal(&self, key: &str, value: &SecureBytes) -> Result<SealedEntry, StoreError> {
+        check_entry(key, value)?;
+        let sealed = self.with(|database| database.read(|_, seals| seals.seal(key, value)))?;
+        Ok(SealedEntry { key: key.to_owned(), sealed })
+    }
+
+    /// Stores all of `entries`, or none. Blocks.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import).
+    pub fn import_sealed(
+        &self,
+        entries: &[SealedEntry],
+        set_by: Option<&str>,
+        overwrite: bool,
+    ) -> Result<Imported, StoreError> {
+        self.with(|database| {
+            let history = database.history();
+            database.write(|transaction, _| {
+                let mut imported = Imported::default();
+                for SealedEntry { key, sealed } in entries {
+                    let row = Row { key, sealed, set_by, expires_at: None };
+                    match put_sealed(transaction, &row, history)? {
+                        1 => imported.added += 1,
+                        _ if overwrite => imported.overwritten += 1,
+                        _ => return Err(StoreError::Exists { key: key.clone() }),
+                    }
+                }
+                Ok(imported)
+            })
+        })
+    }
+
+    /// How many secrets are out of date at `now`, and how many more will be at `soon`, in
+    /// milliseconds since the Unix epoch. `None` if the store is busy: it is not waited for.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::Damaged`].
+    pub fn expiry(&self, now: i64, soon: i64) -> Result<Option<Expiry>, StoreError> {
+        self.with_if_idle(|database| {
+            database.read(|connection, _| {
+                let mut count = connection.prepare_cached(
+                    "SELECT count(*) FILTER (WHERE expires_at <= ?1), count(*)
+                     FROM attributes WHERE expires_at <= ?2",
+                )?;
+                Ok(count.query_row([now, soon], |row| {
+                    let (expired, all): (u32, u32) = (row.get(0)?, row.get(1)?);
+                    Ok(Expiry { expired, expiring: all - expired })
+                })?)
             })
         })
     }
@@ -226,12 +315,28 @@ pub(super) fn put(
     history: u32,
 ) -> Result<u32, StoreError> {
     let sealed = seals.seal(entry.key, entry.value)?;
+    let (set_by, expires_at) = (entry.set_by, entry.expires_at);
+    put_sealed(transaction, &Row { key: entry.key, sealed: &sealed, set_by, expires_at }, history)
+}
+
+struct Row<'a> {
+    key: &'a str,
+    sealed: &'a [u8],
+    set_by: Option<&'a str>,
+    expires_at: Option<i64>,
+}
+
+fn put_sealed(
+    transaction: &Transaction<'_>,
+    entry: &Row<'_>,
+    history: u32,
+) -> Result<u32, StoreError> {
     let now = now();
     let version = match set_aside(transaction, entry.key, history)? {
         Some(current) => {
             transaction
                 .prepare_cached("UPDATE secrets SET value = ?2, updated_at = ?3 WHERE key = ?1")?
-                .execute(params![entry.key, sealed, now])?;
+                .execute(params![entry.key, entry.sealed, now])?;
             current + 1
         }
         None => {
@@ -240,7 +345,7 @@ pub(super) fn put(
                     "INSERT INTO secrets(key, value, created_at, updated_at)
                      VALUES (?1, ?2, ?3, ?3)",
                 )?
-                .execute(params![entry.key, sealed, now])?;
+                .execute(params![entry.key, entry.sealed, now])?;
             1
         }
     };

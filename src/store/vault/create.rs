@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -10,12 +10,42 @@ use nix::{
     fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2},
 };
 
-use super::{AuditKeys, DATABASE, HEADER, Header, Unlocked, Vault, VaultError, VaultId, folder};
+use super::{
+    AuditKeys, DATABASE, Generation, HEADER, Header, Proven, Unlocked, Vault, VaultError, VaultId,
+    folder,
+};
 use crate::{
     crypto::{KdfParams, SALT_BYTES, derive_header_mac_key, derive_key_argon2, derive_vault_key},
     secret::SecureBytes,
     store::SqlCipherStore,
 };
+
+/// A key for a vault that is to be made, and what the password needs to become it again.
+#[derive(Debug)]
+pub struct FreshKey {
+    pub(super) id: VaultId,
+    params: KdfParams,
+    salt: [u8; SALT_BYTES],
+    master_key: SecureBytes,
+}
+
+impl FreshKey {
+    /// From a password, a salt that nobody has had, and the id of a vault: one that is none yet,
+    /// or that of the vault which it is to be the new key of. Blocks for as long as Argon2 takes.
+    ///
+    /// # Errors
+    /// [`VaultError::Absurd`] for parameters out of bounds, [`VaultError::NoRandomness`], and
+    /// those of memory.
+    pub(super) fn derive(
+        password: &[u8],
+        params: &KdfParams,
+        id: VaultId,
+    ) -> Result<Self, VaultError> {
+        let salt = random()?;
+        let master_key = derive_key_argon2(password, &salt, params)?;
+        Ok(Self { id, params: *params, salt, master_key })
+    }
+}
 
 impl Vault {
     /// Makes the vault, where nothing may be, and opens it.
@@ -33,75 +63,121 @@ impl Vault {
         audit: Option<&AuditKeys>,
     ) -> Result<Unlocked, VaultError> {
         params.check()?;
-        let folder = folder::make_folder(&self.vaults)?;
-        // One creation at a time, or the next would take this one's beginnings for leftovers.
-        let folder = Flock::lock(folder, FlockArg::LockExclusive)
-            .map_err(|(_, why)| folder::named(&self.vaults, &why.into()))?;
+        let folder = self.hold()?;
         if self.exists() {
             return Err(VaultError::Exists);
         }
-        let prefix = format!(".{}.new-", self.profile);
-        remove_leftovers(&self.vaults, &prefix)?;
-        let id = VaultId(random()?);
-        let beside = self.vaults.join(format!("{prefix}{id}"));
-        let (header, master_key) = self
-            .build(&beside, id, password, params, audit)
-            .inspect_err(|_| drop(fs::remove_dir_all(&beside)))?;
+        self.remove_leftovers_held()?;
+        let fresh = FreshKey::derive(password, params, VaultId(random()?))?;
+        let beside = self.beside(fresh.id);
+        let (proven, _) = self.build(&beside, &fresh, audit.map(|keys| keys.public), |store| {
+            audit.map_or(Ok(()), |keys| Ok(store.keep_audit_private_key(&keys.private)?))
+        })?;
         swap_in(&beside, &self.folder())?;
         folder::sync(&folder, &self.vaults)?;
-        self.open(header, master_key, false)
+        self.open(proven, false)
     }
 
-    fn build(
+    /// Keeps everybody else from making, swapping or removing folders of vaults: what one builds
+    /// beside would be leftovers to another.
+    pub(super) fn hold(&self) -> Result<Flock<File>, VaultError> {
+        let folder = folder::make_folder(&self.vaults)?;
+        Flock::lock(folder, FlockArg::LockExclusive)
+            .map_err(|(_, why)| folder::named(&self.vaults, &why.into()))
+    }
+
+    /// Where a vault is built that shall be this one.
+    pub(super) fn beside(&self, id: VaultId) -> PathBuf {
+        self.vaults.join(format!("{}{id}", self.leftovers()))
+    }
+
+    // No profile's name begins with a dot.
+    fn leftovers(&self) -> String {
+        format!(".{}.new-", self.profile)
+    }
+
+    /// Builds a whole vault in `beside`, closed and synced; says how far it has come. On an error nothing is left of it.
+    pub(super) fn build(
         &self,
         beside: &Path,
-        id: VaultId,
-        password: &[u8],
-        params: &KdfParams,
-        audit: Option<&AuditKeys>,
-    ) -> Result<(Header, SecureBytes), VaultError> {
-        let salt: [u8; SALT_BYTES] = random()?;
-        let master_key = derive_key_argon2(password, &salt, params)?;
-        let mac_key = derive_header_mac_key(&master_key, &self.profile)?;
-        let public = audit.map(|keys| keys.public);
-        let header = Header::new(id, *params, salt, public, &mac_key)?;
+        fresh: &FreshKey,
+        audit: Option<[u8; 32]>,
+        fill: impl FnOnce(&SqlCipherStore) -> Result<(), VaultError>,
+    ) -> Result<(Proven, Generation), VaultError> {
+        self.build_in(beside, fresh, audit, fill).inspect_err(|_| drop(fs::remove_dir_all(beside)))
+    }
+
+    fn build_in(
+        &self,
+        beside: &Path,
+        fresh: &FreshKey,
+        audit: Option<[u8; 32]>,
+        fill: impl FnOnce(&SqlCipherStore) -> Result<(), VaultError>,
+    ) -> Result<(Proven, Generation), VaultError> {
+        let FreshKey { id, params, salt, master_key } = fresh;
+        let mac_key = derive_header_mac_key(master_key, &self.profile)?;
+        let header = Header::new(*id, *params, *salt, audit, &mac_key)?;
         let folder: File = folder::make_new_folder(beside)?;
         folder::write_new_file(&beside.join(HEADER), header.text().as_bytes())?;
-        let vault_key = derive_vault_key(&master_key, &self.profile)?;
+        let vault_key = derive_vault_key(master_key, &self.profile)?;
         let database = beside.join(DATABASE);
         let store = SqlCipherStore::create(&database, &vault_key, &self.profile, id.0)?;
-        if let Some(keys) = audit {
-            store.keep_audit_private_key(&keys.private)?;
-        }
+        fill(&store)?;
+        store.mark_clean()?;
+        let generation = Generation(store.generation()?);
         store.pragma_rekey_clear()?;
         folder::sync(&folder, beside)?;
-        Ok((header, master_key))
+        Ok((Proven { header, master_key: master_key.try_clone()? }, generation))
+    }
+
+    /// Removes what a killed creation, change of password or backup left beside; not while
+    /// another one is at work. What can't be removed now is left for the next time.
+    pub(super) fn remove_leftovers(&self) {
+        let Ok(folder) = File::open(&self.vaults) else { return };
+        if let Ok(_held) = Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
+            let _ = self.remove_leftovers_held();
+        }
+    }
+
+    pub(super) fn remove_leftovers_held(&self) -> Result<(), VaultError> {
+        let prefix = self.leftovers();
+        remove_all(&self.vaults, |name| name.starts_with(&prefix))
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], VaultError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     let mut bytes = [0; N];
     crate::sys::random::fill(&mut bytes).map_err(|_| VaultError::NoRandomness)?;
     Ok(bytes)
 }
 
-fn remove_leftovers(vaults: &Path, prefix: &str) -> Result<(), VaultError> {
+/// Removes the folders in `vaults` whose name is `unwanted`.
+pub(super) fn remove_all(vaults: &Path, unwanted: impl Fn(&str) -> bool) -> Result<(), VaultError> {
     let found = fs::read_dir(vaults).map_err(|why| folder::named(vaults, &why))?;
     for entry in found.flatten() {
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+        if entry.file_name().to_str().is_some_and(&unwanted) {
             fs::remove_dir_all(entry.path()).map_err(|why| folder::named(&entry.path(), &why))?;
         }
     }
     Ok(())
 }
 
-fn swap_in(beside: &Path, place: &Path) -> Result<(), VaultError> {
+pub(super) fn swap_in(beside: &Path, place: &Path) -> Result<(), VaultError> {
     match renameat2(AT_FDCWD, beside, AT_FDCWD, place, RenameFlags::RENAME_NOREPLACE) {
         // Some file systems do not know the flag. Plain rename replaces an empty folder at most,
         // and nobody but us makes one here while the lock is held.
         Err(Errno::EINVAL | Errno::ENOSYS) => {
             fs::rename(beside, place).map_err(|why| folder::named(place, &why))
         }
+        done => done.map_err(|why| folder::named(place, &why.into())),
+    }
+}
+
+/// Puts two folders each in the other's place, at once. There is no second way to do it that a
+/// kill could not cut in half.
+pub(super) fn exchange(beside: &Path, place: &Path) -> Result<(), VaultError> {
+    match renameat2(AT_FDCWD, beside, AT_FDCWD, place, RenameFlags::RENAME_EXCHANGE) {
+        Err(Errno::EINVAL | Errno::ENOSYS) => Err(VaultError::CannotSwap),
         done => done.map_err(|why| folder::named(place, &why.into())),
     }
 }

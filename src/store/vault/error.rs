@@ -68,6 +68,9 @@ pub enum VaultError {
         /// Where.
         path: PathBuf,
     },
+    /// The file system can't put two folders in each other's place at once.
+    #[error("the file system can't exchange two folders")]
+    CannotSwap,
     /// No room on the disk.
     #[error("the disk is full")]
     DiskFull,

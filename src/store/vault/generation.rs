@@ -12,7 +12,8 @@ use std::{
 use super::{VaultError, VaultId, folder};
 use crate::{crypto::keyed_mac, secret::SecureBytes};
 
-const NOTE_MAX_BYTES: u64 = 256;
+const NOTE_MAX_BYTES: u64 = 512;
+const BLOCK_LINES: usize = 4;
 
 /// How many write transactions a vault has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +49,10 @@ impl GenerationNote {
     /// The folder is not synced: a rename that a power cut takes back leaves the note before,
     /// which only lags behind.
     pub(in crate::store) fn write(&self, generation: u64) -> Result<(), VaultError> {
+        self.put(&self.block(generation)?)
+    }
+
+    fn put(&self, text: &str) -> Result<(), VaultError> {
         folder::make_folder(&self.folder)?;
         let beside = self.folder.join(format!(".{}.new", self.id));
         match fs::remove_file(&beside) {
@@ -56,10 +61,25 @@ impl GenerationNote {
             }
             _ => (),
         }
+        folder::write_new_file(&beside, text.as_bytes())?;
+        fs::rename(&beside, self.path()).map_err(|why| folder::named(&beside, &why))
+    }
+
+    fn block(&self, generation: u64) -> Result<String, VaultError> {
         let statement = self.statement(generation);
         let mac = keyed_mac(&self.mac_key, statement.as_bytes())?;
-        folder::write_new_file(&beside, format!("{statement}mac {mac}\n").as_bytes())?;
-        fs::rename(&beside, self.path()).map_err(|why| folder::named(&beside, &why))
+        Ok(format!("{statement}mac {mac}\n"))
+    }
+
+    /// Notes `generation`, and what another key's note says beside it: while a vault is swapped
+    /// for one of the same id under another key, either may be found in its place.
+    pub(super) fn write_with(
+        &self,
+        generation: Generation,
+        other: &Self,
+        others: Generation,
+    ) -> Result<(), VaultError> {
+        self.put(&[self.block(generation.0)?, other.block(others.0)?].concat())
     }
 
     /// Holds the generation of the vault against the note.
@@ -88,12 +108,20 @@ impl GenerationNote {
         self.parse(&text).ok_or(VaultError::NoteAltered)?.map(Some)
     }
 
+    // One block, or two while a password is being changed: the one of this key counts.
     fn parse(&self, text: &[u8]) -> Option<Result<Generation, VaultError>> {
-        let mut lines = std::str::from_utf8(text).ok()?.lines().skip(2);
+        let lines: Vec<&str> = std::str::from_utf8(text).ok()?.split_inclusive('\n').collect();
+        let blocks = lines.chunks(BLOCK_LINES).map(<[&str]>::concat);
+        (lines.len() <= 2 * BLOCK_LINES).then_some(())?;
+        blocks.filter_map(|block| self.parse_block(&block)).next()
+    }
+
+    fn parse_block(&self, text: &str) -> Option<Result<Generation, VaultError>> {
+        let mut lines = text.lines().skip(2);
         let generation = lines.next()?.strip_prefix("generation ")?.parse().ok()?;
         let mac = blake3::Hash::from_hex(lines.next()?.strip_prefix("mac ")?).ok()?;
         let statement = self.statement(generation);
-        if text != format!("{statement}mac {mac}\n").as_bytes() {
+        if text != format!("{statement}mac {mac}\n") {
             return None;
         }
         match keyed_mac(&self.mac_key, statement.as_bytes()) {

@@ -7,22 +7,29 @@
 //! generations/<vault id>    0600  how far the vault had come, outside of it
 //! ```
 //!
-//! A vault is made beside and swapped in whole, by [`Vault::create`] and by nothing else: a
-//! missing database beside a header is an error, and a missing header never gets a new salt.
+//! A vault is made beside and swapped in whole, by [`Vault::create`], [`Vault::rekey`] and
+//! [`Vault::put_back`] and by nothing else: a missing database beside a header is an error, and
+//! a missing header never gets a new salt.
 
+mod backup;
 mod create;
 mod error;
 mod folder;
 mod generation;
 mod header;
+mod rekey;
+mod restore;
 
 use std::path::{Path, PathBuf};
 
 pub(super) use self::generation::GenerationNote;
 pub use self::{
+    backup::Snapshot,
+    create::FreshKey,
     error::VaultError,
     generation::{Generation, Note},
     header::{HEADER_MAX_BYTES, Header, VaultId},
+    restore::{Checked, Upload},
 };
 use super::{
     SqlCipherStore, StoreError,
@@ -74,6 +81,19 @@ pub struct Unlocked {
     pub integrity_checked: bool,
 }
 
+/// A vault's password that was proven to be it, as the key that it becomes.
+#[derive(Debug)]
+pub struct Proven {
+    header: Header,
+    master_key: SecureBytes,
+}
+
+impl Proven {
+    fn try_clone(&self) -> Result<Self, VaultError> {
+        Ok(Self { header: self.header.clone(), master_key: self.master_key.try_clone()? })
+    }
+}
+
 impl Vault {
     /// The vault of `profile` in the folder `vaults`, whose generations are noted in
     /// `generations`. Nothing is looked at yet.
@@ -105,10 +125,7 @@ impl Vault {
     /// its header is; those of a place that is not private; [`VaultError::Damaged`],
     /// [`VaultError::Newer`], [`VaultError::Absurd`] for what is in it.
     pub fn header(&self) -> Result<Header, VaultError> {
-        folder::check_private_folder(&self.folder())?;
-        let text = folder::read_private_file(&self.folder().join(HEADER), HEADER_MAX_BYTES)
-            .map_err(|why| why.or_missing(VaultError::HeaderMissing))?;
-        Header::parse(&text)
+        header_in(&self.folder())
     }
 
     /// Opens the vault with `password`.
@@ -121,9 +138,20 @@ impl Vault {
     /// # Errors
     /// One [`VaultError`] per condition; none changes the vault.
     pub fn unlock(&self, password: &[u8], accept_older: bool) -> Result<Unlocked, VaultError> {
-        let header = self.header()?;
-        let database = self.folder().join(DATABASE);
-        let length = folder::check_private_file(&database)
+        self.open(self.prove(password)?, accept_older)
+    }
+
+    /// Whether `password` is this vault's. Opens nothing. Blocks for as long as Argon2 takes.
+    ///
+    /// # Errors
+    /// As [`unlock`](Self::unlock), as far as they show in the header.
+    pub fn prove(&self, password: &[u8]) -> Result<Proven, VaultError> {
+        self.prove_in(&self.folder(), password)
+    }
+
+    fn prove_in(&self, folder: &Path, password: &[u8]) -> Result<Proven, VaultError> {
+        let header = header_in(folder)?;
+        let length = folder::check_private_file(&folder.join(DATABASE))
             .map_err(|why| why.or_missing(VaultError::DatabaseMissing))?;
         if length == 0 {
             return Err(VaultError::Damaged { what: "the database is empty" });
@@ -133,24 +161,21 @@ impl Vault {
         if !header.is_authentic(&derive_header_mac_key(&master_key, &self.profile)?)? {
             return Err(VaultError::WrongPassword);
         }
-        self.open(header, master_key, accept_older)
+        Ok(Proven { header, master_key })
     }
 
-    fn open(
-        &self,
-        header: Header,
-        master_key: SecureBytes,
-        accept_older: bool,
-    ) -> Result<Unlocked, VaultError> {
-        let id = header.vault_id();
+    /// Opens the vault with a password that was proven already.
+    ///
+    /// # Errors
+    /// As [`unlock`](Self::unlock), as far as they show in the database.
+    pub fn open_proven(&self, proven: &Proven) -> Result<Unlocked, VaultError> {
+        self.open(proven.try_clone()?, false)
+    }
+
+    fn open(&self, proven: Proven, accept_older: bool) -> Result<Unlocked, VaultError> {
         let journal_left = self.journal_left();
-        let store = self.open_store(id, &master_key)?;
-        let expected = Identity { vault_id: id.0, profile: self.profile.clone() };
-        if store.identity()? != expected {
-            return Err(VaultError::OtherVault);
-        }
-        let mac_key = derive_generation_mac_key(&master_key, &self.profile)?;
-        let noted = GenerationNote::new(&self.generations, id, mac_key);
+        let store = self.open_store(&self.folder(), &proven)?;
+        let noted = self.note_of(&proven)?;
         let found = Generation(store.generation()?);
         let note = noted.compare(found, accept_older)?;
         let unclean = journal_left || !store.closed_cleanly()?;
@@ -166,26 +191,41 @@ impl Vault {
             // Checked once is enough; where it can't be written, it is checked again next time.
             let _ = store.mark_clean();
         }
+        self.remove_leftovers();
+        let Proven { header, master_key } = proven;
         Ok(Unlocked { master_key, store, header, note, integrity_checked: unclean })
     }
 
-    fn open_store(
-        &self,
-        id: VaultId,
-        master_key: &SecureBytes,
-    ) -> Result<SqlCipherStore, VaultError> {
-        let path = self.folder().join(DATABASE);
-        let vault_key = derive_vault_key(master_key, &self.profile)?;
-        SqlCipherStore::open(&path, &vault_key).map_err(|why| match why {
+    fn note_of(&self, proven: &Proven) -> Result<GenerationNote, VaultError> {
+        let mac_key = derive_generation_mac_key(&proven.master_key, &self.profile)?;
+        Ok(GenerationNote::new(&self.generations, proven.header.vault_id(), mac_key))
+    }
+
+    fn open_store(&self, folder: &Path, proven: &Proven) -> Result<SqlCipherStore, VaultError> {
+        let (path, id) = (folder.join(DATABASE), proven.header.vault_id());
+        let vault_key = derive_vault_key(&proven.master_key, &self.profile)?;
+        let store = SqlCipherStore::open(&path, &vault_key).map_err(|why| match why {
             StoreError::Damaged { .. } if has_another_salt(&path, id) => VaultError::OtherVault,
             why => why.into(),
-        })
+        })?;
+        let expected = Identity { vault_id: id.0, profile: self.profile.clone() };
+        if store.identity()? != expected {
+            return Err(VaultError::OtherVault);
+        }
+        Ok(store)
     }
 
     // A journal with something in it is a write that was cut off.
     fn journal_left(&self) -> bool {
         self.folder().join(JOURNAL).symlink_metadata().is_ok_and(|found| found.len() > 0)
     }
+}
+
+fn header_in(folder: &Path) -> Result<Header, VaultError> {
+    folder::check_private_folder(folder)?;
+    let text = folder::read_private_file(&folder.join(HEADER), HEADER_MAX_BYTES)
+        .map_err(|why| why.or_missing(VaultError::HeaderMissing))?;
+    Header::parse(&text)
 }
 
 fn has_another_salt(database: &Path, id: VaultId) -> bool {

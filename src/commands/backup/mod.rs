@@ -1,0 +1,251 @@
+//! `backup` and `restore`: a whole vault as one file, encrypted as it is.
+//!
+//! The daemon opens no path that a client names: this process writes and reads the file, and
+//! what is in it crosses the socket in pieces.
+
+mod container;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, Read},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::OpenOptionsExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{AT_FDCWD, RenameFlags, renameat2},
+};
+
+pub use container::NotABackup;
+use container::{Head, Writer};
+
+use super::{CommandError, change, passwords_of, print, profile_of, progress::Progress};
+use crate::{
+    cli,
+    client::{AskError, Asker, ClientError, Wanted, profile_option},
+    error::Error,
+    home::Home,
+    say::note,
+    secret::{SecureBuffer, TrustProfileName},
+    wire::{
+        TRANSFER_CHUNK_BYTES,
+        message::{Backup, BackupPart, Plaintext, Request, Response, RestoreBegin, RestoreCommit},
+    },
+};
+
+pub(super) fn backup(options: &cli::Backup, home: &Home) -> Result<(), Error> {
+    let profile = profile_of(&options.profile)?;
+    let passwords = passwords_of(&options.password)?;
+    if options.file.symlink_metadata().is_ok() {
+        return Err(CommandError::FileExists(options.file.clone()).into());
+    }
+    let mut asker = Asker::new(home, &passwords);
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let request = Request::Backup(Backup { profile: &profile, offset: None, names: options.list });
+    let taken = part(&mut asker, &request, &profile, &mut buffer)?;
+    let secrets = taken.secrets;
+    let head = Head {
+        profile: profile.clone(),
+        header_bytes: taken.bytes.0.len() as u64,
+        database_bytes: taken.database_bytes,
+    };
+    let beside = Beside::create(&options.file)?;
+    let mut writer = begin(&beside, &head, taken.bytes.0)?;
+    receive(&mut asker, &profile, &head, |piece| {
+        writer.write(piece).map_err(|error| beside.failed(error))
+    })?;
+    let file = writer.finish().map_err(|error| beside.failed(error))?;
+    file.sync_all().map_err(|error| beside.failed(error))?;
+    verify(&beside.path)?;
+    beside.rename(&options.file)?;
+    if options.list {
+        let names: String = taken.names.iter().flat_map(|name| [*name, "\n"]).collect();
+        print(names.as_bytes())?;
+    }
+    note(format_args!("wrote {} of profile `{profile}`, encrypted", super::import::count(secrets)));
+    Ok(())
+}
+
+fn begin<'f>(
+    beside: &'f Beside,
+    head: &Head,
+    header: &[u8],
+) -> Result<Writer<&'f File>, CommandError> {
+    let begin = || {
+        let mut writer = Writer::begin(&beside.file, head)?;
+        writer.write(header)?;
+        Ok(writer)
+    };
+    begin().map_err(|error| beside.failed(error))
+}
+
+/// Reads the copy that the daemon has taken, piece by piece.
+fn receive(
+    asker: &mut Asker<'_>,
+    profile: &TrustProfileName,
+    head: &Head,
+    mut write: impl FnMut(&[u8]) -> Result<(), CommandError>,
+) -> Result<(), Error> {
+    let mut progress = Progress::new(head.database_bytes);
+    let mut offset = 0;
+    while offset < head.database_bytes {
+        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+        let request = Request::Backup(Backup { profile, offset: Some(offset), names: false });
+        let piece = part(asker, &request, profile, &mut buffer)?.bytes.0;
+        if piece.is_empty() {
+            return Err(malformed());
+        }
+        write(piece)?;
+        offset += piece.len() as u64;
+        progress.reach(offset);
+    }
+    if offset == head.database_bytes { Ok(()) } else { Err(malformed()) }
+}
+
+fn part<'b>(
+    asker: &mut Asker<'_>,
+    request: &Request<'_>,
+    profile: &TrustProfileName,
+    buffer: &'b mut SecureBuffer,
+) -> Result<BackupPart<'b>, Error> {
+    let about = [Wanted { profiles: vec![profile], key: "" }];
+    match asker.ask(request, &about, buffer)? {
+        Response::Backup(part) => Ok(part),
+        _ => Err(malformed()),
+    }
+}
+
+fn malformed() -> Error {
+    AskError::from(ClientError::Malformed).into()
+}
+
+/// A file that is written beside the one that it is to be; removed unless it became that.
+#[derive(Debug)]
+struct Beside {
+    path: PathBuf,
+    file: File,
+}
+
+impl Beside {
+    fn create(path: &Path) -> Result<Self, CommandError> {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        let own = format!(".{}.partial", std::process::id());
+        let name = std::ffi::OsString::from_vec([b".", name, own.as_bytes()].concat());
+        let path = path.with_file_name(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        match options.open(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(CommandError::File { path, error }),
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> CommandError {
+        CommandError::File { path: self.path.clone(), error }
+    }
+
+    /// Gives it its name, which nothing may have by now either, for good.
+    fn rename(self, to: &Path) -> Result<(), CommandError> {
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        match renameat2(AT_FDCWD, &self.path, AT_FDCWD, to, flags) {
+            Err(Errno::EEXIST) => return Err(CommandError::FileExists(to.to_owned())),
+            // A file system that does not know the flag: a link is as strict.
+            Err(Errno::EINVAL | Errno::ENOSYS) => {
+                fs::hard_link(&self.path, to).map_err(|error| self.failed(error))?;
+            }
+            done => done.map_err(|error| self.failed(error.into()))?,
+        }
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| self.failed(error))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Reads a backup once and says what it is.
+fn verify(path: &Path) -> Result<Head, CommandError> {
+    let failed = |error| CommandError::File { path: path.to_owned(), error };
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let verified = container::verify(BufReader::new(file), bytes).map_err(failed)?;
+    verified.map_err(|problem| CommandError::NotABackup { path: path.to_owned(), problem })
+}
+
+pub(super) fn restore(options: &cli::Restore, home: &Home) -> Result<(), Error> {
+    let head = verify(&options.file)?;
+    let profile = head.profile.clone();
+    if let Some(named) = options.profile.clone().filter(|named| *named != profile) {
+        return Err(CommandError::OtherProfile { backup: profile, named }.into());
+    }
+    let passwords = passwords_of(&options.password)?;
+    // Told before a password is asked for; the daemon asks the same again.
+    if !options.replace && home.vaults().join(profile.as_str()).symlink_metadata().is_ok() {
+        return Err(CommandError::VaultExists(profile).into());
+    }
+    let password = passwords.of(&profile, true)?;
+    let mut asker = Asker::new(home, &passwords);
+    send(&mut asker, options, &head)?;
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let request = Request::RestoreCommit(RestoreCommit { password: Plaintext(password.expose()) });
+    let about = [Wanted { profiles: vec![&profile], key: "" }];
+    let Response::Restored(secrets) = asker.ask(&request, &about, &mut buffer)? else {
+        return Err(malformed());
+    };
+    if options.list {
+        let Response::Keys(rows) = asker.ask(&Request::List(&profile), &about, &mut buffer)? else {
+            return Err(malformed());
+        };
+        let names: String = rows.iter().flat_map(|row| [row.key, "\n"]).collect();
+        print(names.as_bytes())?;
+    }
+    note(format_args!("restored {} of profile `{profile}`", super::import::count(secrets)));
+    note(format_args!("hint: pds list{}", profile_option(&profile)));
+    Ok(())
+}
+
+/// Sends a backup's content, piece by piece.
+fn send(asker: &mut Asker<'_>, options: &cli::Restore, head: &Head) -> Result<(), Error> {
+    let failed = |error| CommandError::File { path: options.file.clone(), error };
+    let mut file = BufReader::new(File::open(&options.file).map_err(failed)?);
+    // It was whole a moment ago; what it is now the daemon checks to the last value.
+    let again = Head::read(&mut file).map_err(failed)?;
+    if again.as_ref() != Ok(head) {
+        return Err(malformed());
+    }
+    let mut piece = Vec::new();
+    let mut next = |bytes: u64| -> Result<Vec<u8>, CommandError> {
+        piece.clear();
+        file.by_ref().take(bytes).read_to_end(&mut piece).map_err(failed)?;
+        Ok(piece.clone())
+    };
+    let header = next(head.header_bytes)?;
+    let begin = Request::RestoreBegin(RestoreBegin {
+        profile: &head.profile,
+        header: Plaintext(&header),
+        database_bytes: head.database_bytes,
+        replace: options.replace,
+    });
+    change(asker, &begin, &head.profile, "")?;
+    let mut progress = Progress::new(head.database_bytes);
+    let mut sent = 0;
+    while sent < head.database_bytes {
+        let piece = next((head.database_bytes - sent).min(TRANSFER_CHUNK_BYTES as u64))?;
+        if piece.is_empty() {
+            return Err(malformed());
+        }
+        change(asker, &Request::RestoreWrite(Plaintext(&piece)), &head.profile, "")?;
+        sent += piece.len() as u64;
+        progress.reach(sent);
+    }
+    Ok(())
+}
