@@ -149,8 +149,7 @@ fn at_every_point(
     if !can_trace() {
         return;
     }
-    let mut killed = 0;
-    for nth in points() {
+    for (killed, nth) in points().enumerate() {
         let sandbox = template.twin();
         let mut daemon = sandbox.daemon();
         let mut session = sandbox.client();
@@ -169,7 +168,6 @@ fn at_every_point(
             assert!(killed >= 4, "killed {killed} times only: is anything traced?");
             return;
         }
-        killed += 1;
     }
 }
 

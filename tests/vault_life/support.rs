@@ -31,10 +31,6 @@ pub(crate) fn bytes(value: &[u8]) -> SecureBytes {
     SecureBytes::copy_from(value).unwrap()
 }
 
-pub(crate) fn profile() -> TrustProfileName {
-    TrustProfileName::new(PROFILE).unwrap()
-}
-
 pub(crate) struct Sandbox {
     folder: TempDir,
     pub(crate) home: Home,

@@ -5,16 +5,14 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
-    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::record::Record;
 use crate::{
     cli::{AuditFilter, AuditShow},
     commands::{CommandError, print},
-    config::parse_duration,
     error::Error,
     home::{Home, audit_files},
 };
@@ -97,13 +95,9 @@ pub(super) fn failed(path: &Path, error: io::Error) -> CommandError {
 
 /// A moment, a day (its beginning, UTC), or how long ago.
 fn time(option: &'static str, text: &str) -> Result<Timestamp, CommandError> {
-    let ago = |ago: Duration| Timestamp::now().checked_sub(ago).ok();
+    let ago = || Timestamp::now().checked_sub(text.parse::<SignedDuration>().ok()?).ok();
     let day = || format!("{}T00:00:00Z", text.parse::<jiff::civil::Date>().ok()?).parse().ok();
-    text.parse()
-        .ok()
-        .or_else(day)
-        .or_else(|| parse_duration(text).ok().and_then(ago))
-        .ok_or(CommandError::NotATime { option })
+    text.parse().ok().or_else(day).or_else(ago).ok_or(CommandError::NotATime { option })
 }
 
 #[cfg(test)]

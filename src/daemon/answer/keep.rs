@@ -146,7 +146,7 @@ impl Ask<'_> {
             brought.upload.write(&piece)?;
             Ok(brought)
         });
-        transfers.restore = Some(written.await?);
+        transfers.restore = Some(written.await.map_err(rekey::of_the_backup)?);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::{
     crypto::{self, KEY_BYTES, SealError, derive_audit_seal_key},
     secret::{OutOfSecretMemory, SecureBytes},
     store::VaultId,
+    sys::stack::with_secret_stack,
     wire::identity::KeyPair,
 };
 
@@ -55,37 +56,41 @@ pub(super) fn open(
 ) -> Result<SecureBytes, SealError> {
     let bytes = from_hexadecimal(sealed).ok_or(SealError::Forged)?;
     let (ephemeral, sealed) = bytes.split_first_chunk().ok_or(SealError::Forged)?;
-    let mut scalar = Zeroizing::new([0; KEY_BYTES]);
     if private.len() != KEY_BYTES {
         return Err(SealError::KeyLength);
     }
-    scalar.copy_from_slice(private.expose());
-    let public = PublicKey::from(&StaticSecret::from(*scalar)).to_bytes();
+    let public = with_secret_stack(|| PublicKey::from(&scalar(private)).to_bytes());
     let agreed = agree(private, ephemeral, &public, ephemeral)?;
     crypto::open(&agreed, sealed, &place.aad(vault))
 }
 
-#[inline(never)]
 fn agree(
     private: &SecureBytes,
     ephemeral: &[u8; KEY_BYTES],
     vault: &[u8; KEY_BYTES],
     theirs: &[u8; KEY_BYTES],
 ) -> Result<SecureBytes, SealError> {
-    let mut scalar = Zeroizing::new([0; KEY_BYTES]);
-    scalar.copy_from_slice(private.expose());
-    let shared = StaticSecret::from(*scalar).diffie_hellman(&PublicKey::from(*theirs));
+    let mut all = SecureBytes::zeroed(3 * KEY_BYTES)?;
+    let (shared, public) = all.expose_mut().split_at_mut(KEY_BYTES);
+    public[..KEY_BYTES].copy_from_slice(ephemeral);
+    public[KEY_BYTES..].copy_from_slice(vault);
+    let is_contributory = with_secret_stack(|| {
+        let agreed = scalar(private).diffie_hellman(&PublicKey::from(*theirs));
+        shared.copy_from_slice(agreed.as_bytes());
+        agreed.was_contributory()
+    });
     // A public key of small order would make the result, and so the key, known to everybody.
-    if !shared.was_contributory() {
+    if !is_contributory {
         return Err(SealError::Forged);
     }
-    let mut all = SecureBytes::zeroed(3 * KEY_BYTES)?;
-    for (to, from) in
-        all.expose_mut().chunks_exact_mut(KEY_BYTES).zip([shared.as_bytes(), ephemeral, vault])
-    {
-        to.copy_from_slice(from);
-    }
     derive_audit_seal_key(&all).map_err(|_| OutOfSecretMemory.into())
+}
+
+/// Only on the secret stack: it is the private key.
+fn scalar(private: &SecureBytes) -> StaticSecret {
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    bytes.copy_from_slice(private.expose());
+    StaticSecret::from(*bytes)
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::SecretOperationAudit;
 
 /// So many denials of a kind have lines of their own before the rest are summed up.
-pub(super) const OWN_LINES_MAX: u32 = 5;
+pub(super) const OWN_LINES_MAX: u32 = 20;
 /// A kind that was quiet for this long begins anew; a sum is written this often.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 /// Kinds remembered at once; those beyond are summed up as one.

@@ -30,6 +30,7 @@ mod head;
 mod line;
 mod trail;
 mod verify;
+mod writer;
 
 use serde::Serialize;
 

@@ -1,45 +1,25 @@
-//! The trail as it is written: segments, files, and what happens when the disk is full.
+//! The trail: what the daemon's tasks write to, sync and close, one at a time.
 
 use std::{
-    collections::HashSet,
     fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use serde::Serialize;
-
 use super::{
     HeadNote, Noted, Recipient, SecretOperationAudit,
-    chain::Link,
-    envelope::{self, Place, hexadecimal},
-    flood::Floods,
-    line::{self, ALGORITHM, Closing, FORMAT, Head, Joining, Kind, Lost, Opening, SealedKey},
+    envelope::hexadecimal,
+    line::{self, Head, Kind, Lost},
+    writer::{FILE_MAX_BYTES, FILES_KEPT, Writer, open_for_reading, read_file},
 };
-use crate::{
-    daemon::{BUILD, stamp},
-    home::{audit_file, audit_files},
-    store::VaultId,
-};
-
-/// A file is closed, and the next one begun, once it is longer than this.
-pub(super) const FILE_MAX_BYTES: u64 = 4 << 20;
-/// Files kept; with one more the oldest goes.
-pub(super) const FILES_KEPT: u64 = 16;
-/// More than any file has: the longest line comes on top of [`FILE_MAX_BYTES`].
-const FILE_READ_MAX_BYTES: u64 = 2 * FILE_MAX_BYTES;
-
-/// The vaults that there are, whenever a segment begins.
-type Recipients = Box<dyn Fn() -> Vec<Recipient> + Send + Sync>;
+use crate::{daemon::stamp, home::audit_files};
 
 /// The trail.
 pub(in crate::daemon) struct Trail {
     folder: PathBuf,
-    recipients: Recipients,
     writer: Mutex<Writer>,
     /// How many of the lines are on the disk for good. Held while syncing, so that
     /// whoever comes second waits for what the first one syncs.
@@ -50,41 +30,6 @@ impl fmt::Debug for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trail").field("folder", &self.folder).finish_non_exhaustive()
     }
-}
-
-#[derive(Debug)]
-struct Writer {
-    segment: Option<Segment>,
-    /// The last line of the last segment that ended.
-    previous: Option<Previous>,
-    /// The file that lines go to; 0 if there is none yet.
-    file: u64,
-    file_bytes: u64,
-    /// Bytes at the file's end that are of no line.
-    torn: u64,
-    floods: Floods,
-    /// Lines written so far by this process.
-    written: u64,
-    unsynced: Vec<File>,
-    file_max_bytes: u64,
-}
-
-/// A segment that ended: its last line, and BLAKE3 of all its lines.
-#[derive(Debug, Clone)]
-struct Previous {
-    head: Head,
-    digest: blake3::Hash,
-}
-
-/// The running segment.
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    number: u64,
-    link: Link,
-    vaults: HashSet<VaultId>,
-    /// Over its lines, each with its newline.
-    hasher: blake3::Hasher,
 }
 
 /// The trail at one moment: its files, opened, and how far they go.
@@ -117,15 +62,10 @@ impl Trail {
         recipients: impl Fn() -> Vec<Recipient> + Send + Sync + 'static,
         file_max_bytes: u64,
     ) -> io::Result<Self> {
-        let mut writer = Writer::behind(folder)?;
-        writer.file_max_bytes = file_max_bytes;
-        let trail = Self {
-            folder: folder.to_owned(),
-            recipients: Box::new(recipients),
-            writer: Mutex::new(writer),
-            synced: Mutex::new(0),
-        };
-        if let Err(error) = trail.writer().open_segment(&trail) {
+        let writer = Writer::behind(folder, Box::new(recipients), file_max_bytes)?;
+        let trail =
+            Self { folder: folder.to_owned(), writer: Mutex::new(writer), synced: Mutex::new(0) };
+        if let Err(error) = trail.writer().open_segment() {
             tracing::error!(%error, "the audit trail can't be written");
         }
         Ok(trail)
@@ -150,17 +90,17 @@ impl Trail {
             return Ok(());
         }
         while let Some(owed) = writer.floods.before_line_of(event.requester) {
-            writer.append(self, Kind::Operation, &owed.event(stamp()))?;
+            writer.append(Kind::Operation, &owed.event(stamp()))?;
             writer.floods.settle(&owed, now);
         }
-        writer.append(self, Kind::Operation, event)
+        writer.append(Kind::Operation, event)
     }
 
     /// Writes the sums of denials whose time has come.
     pub(in crate::daemon) fn tick(&self, now: Duration) -> io::Result<()> {
         let mut writer = self.writer();
         while let Some(owed) = writer.floods.due(now) {
-            writer.append(self, Kind::Operation, &owed.event(stamp()))?;
+            writer.append(Kind::Operation, &owed.event(stamp()))?;
             writer.floods.settle(&owed, now);
         }
         Ok(())
@@ -171,21 +111,7 @@ impl Trail {
     /// # Errors
     /// If it is not on record. The vault may not be used then: it could not vouch for its own use.
     pub(in crate::daemon) fn admit(&self, to: &Recipient) -> io::Result<()> {
-        let mut writer = self.writer();
-        let segment = writer.opened(self)?;
-        if segment.vaults.contains(&to.vault) {
-            return Ok(());
-        }
-        let joining = Joining {
-            time: stamp(),
-            before: segment.hasher.finalize().to_string(),
-            keys: vec![segment.sealed(to)?],
-        };
-        writer.append(self, Kind::Key, &joining)?;
-        if let Some(segment) = &mut writer.segment {
-            segment.vaults.insert(to.vault);
-        }
-        Ok(())
+        self.writer().admit(to)
     }
 
     /// Holds a note, as an unlocking finds it, against the trail as it is. That the
@@ -201,7 +127,7 @@ impl Trail {
             Noted::Altered => None,
         };
         let lost = Lost { time: stamp(), profile, noted };
-        self.writer().append(self, Kind::Lost, &lost)?;
+        self.writer().append(Kind::Lost, &lost)?;
         Ok(false)
     }
 
@@ -273,7 +199,7 @@ impl Trail {
         {
             let mut writer = self.writer();
             while let Some(owed) = writer.floods.any() {
-                writer.append(self, Kind::Operation, &owed.event(stamp()))?;
+                writer.append(Kind::Operation, &owed.event(stamp()))?;
                 writer.floods.settle(&owed, Duration::ZERO);
             }
             writer.close_segment("stop")?;
@@ -290,208 +216,4 @@ impl Trail {
             head: writer.head(),
         })
     }
-}
-
-impl Writer {
-    /// The writer that goes on behind what is in `folder`.
-    fn behind(folder: &Path) -> io::Result<Self> {
-        let mut writer = Self {
-            segment: None,
-            previous: None,
-            file: 0,
-            file_bytes: 0,
-            torn: 0,
-            floods: Floods::default(),
-            written: 0,
-            unsynced: Vec::new(),
-            file_max_bytes: FILE_MAX_BYTES,
-        };
-        for (number, path) in audit_files(folder)?.into_iter().rev() {
-            let bytes = read_file(&path)?;
-            let pieces = line::pieces(&bytes);
-            if writer.file == 0 {
-                let last = pieces.iter().rev().find(|piece| piece.line.is_some());
-                let good = last.map_or(0, |piece| piece.end as u64 + 1);
-                writer.file = number;
-                writer.file_bytes = fs::metadata(&path)?.len();
-                writer.torn = writer.file_bytes.saturating_sub(good);
-            }
-            writer.previous = last_segment(&pieces, &bytes);
-            if writer.previous.is_some() {
-                break;
-            }
-        }
-        Ok(writer)
-    }
-
-    fn head(&self) -> Option<Head> {
-        let running = self.segment.as_ref().map(|segment| Head {
-            segment: segment.number,
-            line: segment.link.n - 1,
-            mac: hexadecimal(&segment.link.before),
-        });
-        running.or_else(|| self.previous.as_ref().map(|previous| previous.head.clone()))
-    }
-
-    fn opened(&mut self, trail: &Trail) -> io::Result<&mut Segment> {
-        if self.segment.is_none() {
-            self.open_segment(trail)?;
-        }
-        self.segment.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn append(&mut self, trail: &Trail, kind: Kind, event: &impl Serialize) -> io::Result<()> {
-        self.opened(trail)?;
-        self.write(kind, event)?;
-        if self.file_bytes >= self.file_max_bytes {
-            // If there is no room for it, the next line will try again.
-            let _ = self.close_segment("rotate");
-        }
-        Ok(())
-    }
-
-    fn open_segment(&mut self, trail: &Trail) -> io::Result<()> {
-        if self.file == 0 || self.file_bytes >= self.file_max_bytes {
-            self.file += 1;
-            self.file_bytes = 0;
-            self.torn = 0;
-        }
-        let number = self.previous.as_ref().map_or(0, |previous| previous.head.segment) + 1;
-        let to = (trail.recipients)();
-        let mut segment = Segment {
-            file: open_for_appending(&audit_file(&trail.folder, self.file))?,
-            number,
-            link: Link::first().map_err(io::Error::other)?,
-            vaults: to.iter().map(|to| to.vault).collect(),
-            hasher: blake3::Hasher::new(),
-        };
-        let kept = self.file.saturating_sub(FILES_KEPT - 1);
-        let there = audit_files(&trail.folder)?;
-        let oldest = there.keys().find(|number| **number >= kept).copied().unwrap_or(self.file);
-        let opening = Opening {
-            time: stamp(),
-            format: FORMAT,
-            algorithm: ALGORITHM,
-            build: BUILD,
-            segment: number,
-            file: self.file,
-            oldest,
-            previous: self.previous.as_ref().map(|previous| previous.head.clone()),
-            before: self.previous.as_ref().map(|previous| previous.digest.to_string()),
-            keys: to.iter().map(|to| segment.sealed(to)).collect::<io::Result<_>>()?,
-        };
-        let torn = &mut self.torn;
-        segment.write(Kind::Segment, &opening, &mut self.file_bytes, torn)?;
-        self.written += 1;
-        self.segment = Some(segment);
-        for (_, path) in there.range(..oldest) {
-            let _ = fs::remove_file(path);
-        }
-        Ok(())
-    }
-
-    fn close_segment(&mut self, why: &'static str) -> io::Result<()> {
-        let Some(segment) = &self.segment else { return Ok(()) };
-        let closing = Closing {
-            time: stamp(),
-            why,
-            count: segment.link.n - 1,
-            head: hexadecimal(&segment.link.before),
-        };
-        self.write(Kind::Close, &closing)?;
-        let head = self.head();
-        if let Some((head, segment)) = head.zip(self.segment.take()) {
-            self.previous = Some(Previous { head, digest: segment.hasher.finalize() });
-            self.unsynced.push(segment.file);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, kind: Kind, event: &impl Serialize) -> io::Result<()> {
-        let Some(segment) = &mut self.segment else { return Err(io::ErrorKind::NotFound.into()) };
-        segment.write(kind, event, &mut self.file_bytes, &mut self.torn)?;
-        self.written += 1;
-        Ok(())
-    }
-
-    fn to_sync(&self) -> io::Result<Vec<File>> {
-        let running = self.segment.iter().map(|segment| &segment.file);
-        self.unsynced.iter().chain(running).map(File::try_clone).collect()
-    }
-}
-
-impl Segment {
-    fn sealed(&self, to: &Recipient) -> io::Result<SealedKey> {
-        let place = Place { segment: self.number, n: self.link.n };
-        let sealed = envelope::seal(self.link.key(), to, place).map_err(io::Error::other)?;
-        Ok(SealedKey { profile: to.profile.clone(), vault: to.vault.to_string(), sealed })
-    }
-
-    /// Writes a line in one write. What a failed one leaves behind is cut off again, or
-    /// else stays as a torn line, which the next one counts.
-    fn write(
-        &mut self,
-        kind: Kind,
-        event: &impl Serialize,
-        file_bytes: &mut u64,
-        torn: &mut u64,
-    ) -> io::Result<()> {
-        let body = line::body(self.link.n, kind, *torn, event)?;
-        let mac = *self.link.mac(body.as_bytes()).map_err(io::Error::other)?.as_bytes();
-        let next = self.link.after(mac).map_err(io::Error::other)?;
-        let text = line::whole(&body, &mac);
-        let owed = if *torn == 0 { "" } else { "\n" };
-        let bytes = [owed, &text].concat();
-        if let Err(error) = self.file.write_all(bytes.as_bytes()) {
-            let good = *file_bytes - *torn;
-            if self.file.set_len(good).is_ok() {
-                (*file_bytes, *torn) = (good, 0);
-            } else {
-                *file_bytes = self.file.metadata().map_or(*file_bytes, |now| now.len());
-                *torn = *file_bytes - good.min(*file_bytes);
-            }
-            return Err(error);
-        }
-        *file_bytes += bytes.len() as u64;
-        *torn = 0;
-        self.hasher.update(text.as_bytes());
-        self.link = next;
-        Ok(())
-    }
-}
-
-/// The last segment that begins in a file.
-fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
-    let is_opening = |piece: &line::Piece<'_>| {
-        piece.line.as_ref().is_some_and(|line| line.said.kind == Kind::Segment)
-    };
-    let lines = &pieces[pieces.iter().rposition(is_opening)?..];
-    let lines = || lines.iter().filter_map(|piece| Some((piece, piece.line.as_ref()?)));
-    let mut hasher = blake3::Hasher::new();
-    for (piece, _) in lines() {
-        hasher.update(&bytes[piece.start..piece.end]).update(b"\n");
-    }
-    let (segment, last) = (lines().next()?.1.said.segment, lines().last()?.1);
-    let head = Head { segment, line: last.said.n, mac: hexadecimal(&last.mac) };
-    Some(Previous { head, digest: hasher.finalize() })
-}
-
-fn open_for_appending(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-        .open(path)
-}
-
-fn open_for_reading(path: &Path) -> io::Result<File> {
-    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_for_reading(path)?.take(FILE_READ_MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

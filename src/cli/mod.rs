@@ -1,0 +1,241 @@
+//! Every command, flag and word of help. Data, no behaviour.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod secrets;
+mod vaults;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
+pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
+
+use crate::secret::TrustProfileName;
+
+/// Run a command with exactly the secrets that its project asks for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pds",
+    version,
+    about,
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "A first session:\n  pds init                  make a vault and a manifest\n  \
+                  pds set stripe/api-key    store a secret\n  pds run -- npm start      run with it"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a command with the secrets that the manifest asks for
+    Run(Run),
+    /// Make a vault, and a manifest if the folder has none
+    Init(Init),
+    /// Store a secret
+    Set(Set),
+    /// Print a secret: its bytes and nothing else
+    Get(Get),
+    /// List the versions of a secret
+    History(History),
+    /// Make an older version of a secret the current one again
+    Rollback(Rollback),
+    /// Remove a secret and all of its versions
+    #[command(visible_alias = "rm")]
+    Delete(Delete),
+    /// Give a secret another name
+    Rename(Rename),
+    /// List the names of secrets
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Store what a .env or JSON file holds
+    Import(Import),
+    /// Change a profile's password: everything is encrypted anew
+    Passwd(Passwd),
+    /// Write a profile's vault, encrypted as it is, to one file
+    Backup(Backup),
+    /// Put a vault back from a backup
+    Restore(Restore),
+    /// Tell whether `run` would start: every problem at once, no value
+    Check(Check),
+    /// Approve what a manifest asks for
+    Allow(Allow),
+    /// Take a manifest's approval back
+    Disallow(Disallow),
+    /// Unlock a profile
+    Unlock(Unlock),
+    /// Lock everything, or one profile
+    Lock(Lock),
+    /// Show what is running and what is unlocked
+    Status(Status),
+    /// Show or check the record of every decision about a secret
+    Audit(Audit),
+    /// Run the daemon in the foreground
+    Daemon(Daemon),
+    /// Lock everything and stop the daemon
+    Stop,
+}
+
+/// Where a password comes from when one is needed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PasswordOptions {
+    /// Read the password from a file, which may be /dev/fd/N; repeat as P=F for several profiles
+    #[arg(long, value_name = "[PROFILE=]FILE")]
+    pub password_file: Vec<OsString>,
+    /// Never ask at the terminal
+    #[arg(long)]
+    pub no_prompt: bool,
+}
+
+/// Which profile, for commands that use one.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProfileOption {
+    /// The profile, instead of PDS_PROFILE or `default`
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Option<TrustProfileName>,
+}
+
+/// Which manifest, for commands that use one.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ManifestOptions {
+    /// The manifest, instead of PDS_MANIFEST or the nearest pds.toml upward
+    #[arg(short, long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The profile, instead of the manifest's; repeat for several, later ones winning
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Vec<TrustProfileName>,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub source: ManifestOptions,
+    /// Set VAR from KEY, over what the manifest says
+    #[arg(short, long, value_name = "VAR=KEY")]
+    pub env: Vec<String>,
+    /// Inherit only PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR
+    #[arg(long)]
+    pub clean: bool,
+    /// Show what each variable would be and from where, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub source: ManifestOptions,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `allow`.
+#[derive(Debug, Clone, Args)]
+pub struct Allow {
+    /// The manifest, instead of PDS_MANIFEST or the nearest pds.toml upward
+    pub file: Option<PathBuf>,
+    /// List the approved manifests instead
+    #[arg(long, conflicts_with = "file")]
+    pub list: bool,
+    /// The profile, instead of the manifest's; repeat for several
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Vec<TrustProfileName>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `disallow`.
+#[derive(Debug, Clone, Args)]
+pub struct Disallow {
+    /// The manifest, instead of PDS_MANIFEST or the nearest pds.toml upward
+    pub file: Option<PathBuf>,
+    /// The profile, instead of the manifest's; repeat for several
+    #[arg(short, long, value_name = "PROFILE")]
+    pub profile: Vec<TrustProfileName>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `status`.
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `daemon`.
+#[derive(Debug, Clone, Args)]
+pub struct Daemon {
+    /// How long a value stays in memory, instead of PDS_SECRET_TTL or the config
+    #[arg(long, value_name = "SECS")]
+    pub ttl: Option<String>,
+    /// How long an unused profile stays unlocked, instead of what the config says
+    #[arg(long, value_name = "TIME")]
+    pub idle: Option<String>,
+    /// Start a daemon and return when it answers
+    #[arg(long, hide = true)]
+    pub background: bool,
+    /// Be that daemon
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// Reads a command line, its program name first.
+///
+/// `run` is used dozens of times an hour, and describing the other commands
+/// would be a third of its time: it is read by its own description alone,
+/// which is the same one.
+///
+/// # Errors
+/// clap's, for wrong usage, and for help and version, which it has printed as an "error".
+pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    if arguments.get(1).is_some_and(|name| name == "run") {
+        let described = Run::augment_args(clap::Command::new("pds run"));
+        let name = arguments.first().cloned().into_iter();
+        let rest = name.chain(arguments.into_iter().skip(2));
+        let matches = described
+            .about("Run a command with the secrets that the manifest asks for")
+            .try_get_matches_from(rest)?;
+        return Run::from_arg_matches(&matches).map(|run| Cli { command: Command::Run(run) });
+    }
+    Cli::try_parse_from(arguments)
+}
+
+/// Reads the command line of `pds-daemon`, which is that of `pds daemon`.
+///
+/// # Errors
+/// clap's.
+pub fn parse_daemon(arguments: Vec<OsString>) -> Result<Daemon, clap::Error> {
+    let described = Daemon::augment_args(clap::Command::new("pds-daemon"))
+        .about("Serve secrets to pds; started by pds itself")
+        .version(env!("CARGO_PKG_VERSION"));
+    Daemon::from_arg_matches(&described.try_get_matches_from(arguments)?)
+}
+
+/// The description of the whole command line, for the tests that compare it with the manual.
+#[must_use]
+pub fn described() -> clap::Command {
+    Cli::command()
+}

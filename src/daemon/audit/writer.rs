@@ -1,0 +1,299 @@
+//! Lines into files: the running segment, the next one, and what a failed write leaves behind.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{
+    Recipient,
+    chain::Link,
+    envelope::{self, Place, hexadecimal},
+    flood::Floods,
+    line::{self, ALGORITHM, Closing, FORMAT, Head, Joining, Kind, Opening, SealedKey},
+};
+use crate::{
+    daemon::{BUILD, stamp},
+    home::{audit_file, audit_files},
+    store::VaultId,
+};
+
+/// A file is closed, and the next one begun, once it is longer than this.
+pub(super) const FILE_MAX_BYTES: u64 = 4 << 20;
+/// Files kept; with one more the oldest goes.
+pub(super) const FILES_KEPT: u64 = 16;
+/// More than any file has: the longest line comes on top of [`FILE_MAX_BYTES`].
+const FILE_READ_MAX_BYTES: u64 = 8 << 20;
+
+/// The vaults that there are, whenever a segment begins.
+pub(super) type Recipients = Box<dyn Fn() -> Vec<Recipient> + Send + Sync>;
+
+/// What writes the trail.
+pub(super) struct Writer {
+    folder: PathBuf,
+    recipients: Recipients,
+    segment: Option<Segment>,
+    /// The last line of the last segment that ended.
+    previous: Option<Previous>,
+    /// The file that lines go to; 0 if there is none yet.
+    pub(super) file: u64,
+    pub(super) file_bytes: u64,
+    /// Bytes at the file's end that are of no line.
+    torn: u64,
+    pub(super) floods: Floods,
+    /// Lines written so far by this process.
+    pub(super) written: u64,
+    pub(super) unsynced: Vec<File>,
+    file_max_bytes: u64,
+}
+
+/// A segment that ended: its last line, and BLAKE3 of all its lines.
+#[derive(Debug, Clone)]
+struct Previous {
+    head: Head,
+    digest: blake3::Hash,
+}
+
+/// The running segment.
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    number: u64,
+    link: Link,
+    vaults: HashSet<VaultId>,
+    /// Over its lines, each with its newline.
+    hasher: blake3::Hasher,
+}
+
+impl Writer {
+    /// The writer that goes on behind what is in `folder`.
+    pub(super) fn behind(
+        folder: &Path,
+        recipients: Recipients,
+        file_max_bytes: u64,
+    ) -> io::Result<Self> {
+        let mut writer = Self {
+            folder: folder.to_owned(),
+            recipients,
+            segment: None,
+            previous: None,
+            file: 0,
+            file_bytes: 0,
+            torn: 0,
+            floods: Floods::default(),
+            written: 0,
+            unsynced: Vec::new(),
+            file_max_bytes,
+        };
+        for (number, path) in audit_files(folder)?.into_iter().rev() {
+            let bytes = read_file(&path)?;
+            let pieces = line::pieces(&bytes);
+            if writer.file == 0 {
+                let last = pieces.iter().rev().find(|piece| piece.line.is_some());
+                let good = last.map_or(0, |piece| piece.end as u64 + 1);
+                writer.file = number;
+                writer.file_bytes = fs::metadata(&path)?.len();
+                writer.torn = writer.file_bytes.saturating_sub(good);
+            }
+            writer.previous = last_segment(&pieces, &bytes);
+            if writer.previous.is_some() {
+                break;
+            }
+        }
+        Ok(writer)
+    }
+
+    pub(super) fn head(&self) -> Option<Head> {
+        let running = self.segment.as_ref().map(|segment| Head {
+            segment: segment.number,
+            line: segment.link.n - 1,
+            mac: hexadecimal(&segment.link.before),
+        });
+        running.or_else(|| self.previous.as_ref().map(|previous| previous.head.clone()))
+    }
+
+    fn opened(&mut self) -> io::Result<&mut Segment> {
+        if self.segment.is_none() {
+            self.open_segment()?;
+        }
+        self.segment.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub(super) fn append(&mut self, kind: Kind, event: &impl Serialize) -> io::Result<()> {
+        self.opened()?;
+        self.write(kind, event)?;
+        if self.file_bytes >= self.file_max_bytes {
+            // If there is no room for it, the next line will try again.
+            let _ = self.close_segment("rotate");
+        }
+        Ok(())
+    }
+
+    /// Gives a vault the key of the next line, if it has none of this segment.
+    pub(super) fn admit(&mut self, to: &Recipient) -> io::Result<()> {
+        let segment = self.opened()?;
+        if segment.vaults.contains(&to.vault) {
+            return Ok(());
+        }
+        let joining = Joining {
+            time: stamp(),
+            before: segment.hasher.finalize().to_string(),
+            keys: vec![segment.sealed(to)?],
+        };
+        self.append(Kind::Key, &joining)?;
+        if let Some(segment) = &mut self.segment {
+            segment.vaults.insert(to.vault);
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_segment(&mut self) -> io::Result<()> {
+        if self.file == 0 || self.file_bytes >= self.file_max_bytes {
+            self.file += 1;
+            self.file_bytes = 0;
+            self.torn = 0;
+        }
+        let number = self.previous.as_ref().map_or(0, |previous| previous.head.segment) + 1;
+        let to = (self.recipients)();
+        let mut segment = Segment {
+            file: open_for_appending(&audit_file(&self.folder, self.file))?,
+            number,
+            link: Link::first().map_err(io::Error::other)?,
+            vaults: to.iter().map(|to| to.vault).collect(),
+            hasher: blake3::Hasher::new(),
+        };
+        let kept = self.file.saturating_sub(FILES_KEPT - 1);
+        let there = audit_files(&self.folder)?;
+        let oldest = there.keys().find(|number| **number >= kept).copied().unwrap_or(self.file);
+        let opening = Opening {
+            time: stamp(),
+            format: FORMAT,
+            algorithm: ALGORITHM,
+            build: BUILD,
+            segment: number,
+            file: self.file,
+            oldest,
+            previous: self.previous.as_ref().map(|previous| previous.head.clone()),
+            before: self.previous.as_ref().map(|previous| previous.digest.to_string()),
+            keys: to.iter().map(|to| segment.sealed(to)).collect::<io::Result<_>>()?,
+        };
+        let torn = &mut self.torn;
+        segment.write(Kind::Segment, &opening, &mut self.file_bytes, torn)?;
+        self.written += 1;
+        self.segment = Some(segment);
+        for (_, path) in there.range(..oldest) {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_segment(&mut self, why: &'static str) -> io::Result<()> {
+        let Some(segment) = &self.segment else { return Ok(()) };
+        let closing = Closing {
+            time: stamp(),
+            why,
+            count: segment.link.n - 1,
+            head: hexadecimal(&segment.link.before),
+        };
+        self.write(Kind::Close, &closing)?;
+        let head = self.head();
+        if let Some((head, segment)) = head.zip(self.segment.take()) {
+            self.previous = Some(Previous { head, digest: segment.hasher.finalize() });
+            self.unsynced.push(segment.file);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, kind: Kind, event: &impl Serialize) -> io::Result<()> {
+        let Some(segment) = &mut self.segment else { return Err(io::ErrorKind::NotFound.into()) };
+        segment.write(kind, event, &mut self.file_bytes, &mut self.torn)?;
+        self.written += 1;
+        Ok(())
+    }
+
+    pub(super) fn to_sync(&self) -> io::Result<Vec<File>> {
+        let running = self.segment.iter().map(|segment| &segment.file);
+        self.unsynced.iter().chain(running).map(File::try_clone).collect()
+    }
+}
+
+impl Segment {
+    fn sealed(&self, to: &Recipient) -> io::Result<SealedKey> {
+        let place = Place { segment: self.number, n: self.link.n };
+        let sealed = envelope::seal(self.link.key(), to, place).map_err(io::Error::other)?;
+        Ok(SealedKey { profile: to.profile.clone(), vault: to.vault.to_string(), sealed })
+    }
+
+    /// Writes a line in one write. What a failed one leaves behind is cut off again, or
+    /// else stays as a torn line, which the next one counts.
+    fn write(
+        &mut self,
+        kind: Kind,
+        event: &impl Serialize,
+        file_bytes: &mut u64,
+        torn: &mut u64,
+    ) -> io::Result<()> {
+        let body = line::body(self.link.n, kind, *torn, event)?;
+        let mac = *self.link.mac(body.as_bytes()).map_err(io::Error::other)?.as_bytes();
+        let next = self.link.after(mac).map_err(io::Error::other)?;
+        let text = line::whole(&body, &mac);
+        let owed = if *torn == 0 { "" } else { "\n" };
+        let bytes = [owed, &text].concat();
+        if let Err(error) = self.file.write_all(bytes.as_bytes()) {
+            let good = *file_bytes - *torn;
+            if self.file.set_len(good).is_ok() {
+                (*file_bytes, *torn) = (good, 0);
+            } else {
+                *file_bytes = self.file.metadata().map_or(*file_bytes, |now| now.len());
+                *torn = *file_bytes - good.min(*file_bytes);
+            }
+            return Err(error);
+        }
+        *file_bytes += bytes.len() as u64;
+        *torn = 0;
+        self.hasher.update(text.as_bytes());
+        self.link = next;
+        Ok(())
+    }
+}
+
+/// The last segment that begins in a file.
+fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
+    let is_opening = |piece: &line::Piece<'_>| {
+        piece.line.as_ref().is_some_and(|line| line.said.kind == Kind::Segment)
+    };
+    let lines = &pieces[pieces.iter().rposition(is_opening)?..];
+    let lines = || lines.iter().filter_map(|piece| Some((piece, piece.line.as_ref()?)));
+    let mut hasher = blake3::Hasher::new();
+    for (piece, _) in lines() {
+        hasher.update(&bytes[piece.start..piece.end]).update(b"\n");
+    }
+    let (segment, last) = (lines().next()?.1.said.segment, lines().next_back()?.1);
+    let head = Head { segment, line: last.said.n, mac: hexadecimal(&last.mac) };
+    Some(Previous { head, digest: hasher.finalize() })
+}
+
+fn open_for_appending(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(path)
+}
+
+pub(super) fn open_for_reading(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_for_reading(path)?.take(FILE_READ_MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
