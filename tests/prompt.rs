@@ -136,3 +136,16 @@ fn a_question_that_was_slept_over_is_still_answered() {
     terminal.send("password of default\n");
     terminal.end().0.code(0).end();
 }
+
+#[test]
+fn a_signal_that_comes_while_keys_are_read_is_not_waited_past() {
+    let sandbox = locked();
+    // It has to hit the moment between two keys: some of these do.
+    for round in 0..40 {
+        let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+        terminal.expect(QUESTION).send(&"x".repeat(round * 3)).send("\x03");
+        let (outcome, echo) = terminal.end();
+        outcome.killed_by(2).stdout("").end();
+        assert!(echo, "echo is back");
+    }
+}
