@@ -129,11 +129,17 @@ fn read_line(
     let mut len = 0;
     loop {
         let mut byte = [0];
-        let got = await_input(terminal, while_waiting).and_then(|()| terminal.read(&mut byte));
+        let mut hung_up = false;
+        let got = await_input(terminal, while_waiting).and_then(|up| {
+            hung_up = !up;
+            terminal.read(&mut byte)
+        });
         let [typed] = byte;
         super::arena::wipe(&mut byte);
         match got {
-            Ok(0) => return Err(PromptError::Cancelled),
+            Ok(0) if hung_up => return Err(PromptError::Cancelled),
+            // Ctrl-C has emptied the queue meanwhile; its signal comes with the next wait.
+            Ok(0) => continue,
             Ok(_) => {}
             // The handler has noted which signal; an unrelated one goes on.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -160,13 +166,14 @@ fn read_line(
 
 /// Waits until there is something to read, under the signal mask `mask`. Mask and wait
 /// are one step to the kernel (ppoll(2)), so that no signal falls between them.
-fn await_input(terminal: &File, mask: &libc::sigset_t) -> io::Result<()> {
+/// False if the terminal is gone.
+fn await_input(terminal: &File, mask: &libc::sigset_t) -> io::Result<bool> {
     let mut input = libc::pollfd { fd: terminal.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one live pollfd is given and counted; the mask is a live sigset_t; a null
     // timeout means none.
     match unsafe { libc::ppoll(&raw mut input, 1, std::ptr::null(), mask) } {
         -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+        _ => Ok(input.revents & libc::POLLHUP == 0),
     }
 }
 
@@ -198,7 +205,8 @@ impl EchoOff {
         let guard = Self { fd, termios, handlers: catch_signals(), mask: hold_signals() };
         let mut hidden = termios;
         hidden.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON);
-        hidden.c_cc[libc::VMIN] = 1;
+        // A read never waits: that is for `await_input`, which lets signals through.
+        hidden.c_cc[libc::VMIN] = 0;
         hidden.c_cc[libc::VTIME] = 0;
         // SAFETY: as above. TCSAFLUSH drops what was typed ahead with echo on.
         if unsafe { libc::tcsetattr(fd, libc::TCSAFLUSH, &raw const hidden) } != 0 {
