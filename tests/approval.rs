@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::fs::symlink};
 
-use crate::support::Sandbox;
+use crate::support::{Outcome, Sandbox};
 
 const FIRST: &str = "[vars]\nHOST = \"localhost\"\n[secrets]\nA = \"a\"\nB = \"b\"\n";
 
@@ -119,4 +119,50 @@ fn a_manifest_can_say_nothing_about_approval_access_or_lifetimes() {
         sandbox.write_manifest(text);
         run(&sandbox, 125, "the manifest can't be used");
     }
+}
+
+fn touch(sandbox: &Sandbox) -> Outcome {
+    sandbox.pds(["run", "--no-prompt", "--", "touch", "marker"]).done()
+}
+
+#[test]
+fn an_approval_survives_lock_and_stop_and_cannot_be_given_while_locked() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1");
+    sandbox.manifest("[secrets]\nA = \"a\"\n").stop();
+    sandbox.pds(["allow", "--no-prompt"]).done().code(3).end();
+    let password = sandbox.password("default");
+    sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
+    touch(&sandbox).code(0).end();
+}
+
+#[test]
+fn a_manifest_that_others_can_write_or_that_is_no_file_is_refused() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1");
+    let path = sandbox.manifest("[secrets]\nA = \"a\"\n").path("w/pds.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    touch(&sandbox).code(125).mentions("can be changed by other users").end();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    touch(&sandbox).code(125).mentions("is not a regular file").end();
+    fs::remove_dir(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    touch(&sandbox).code(125).mentions("is not a regular file").end();
+    let device = sandbox.pds(["run", "-m", "/dev/zero", "--", "true"]).done();
+    device.code(125).mentions("is not a regular file").end();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, vec![b'#'; (256 << 10) + 1]).unwrap();
+    touch(&sandbox).code(125).mentions("has more than").end();
+}
+
+#[test]
+fn a_mistake_in_a_manifest_is_shown_where_it_is_with_the_right_name() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1");
+    sandbox.write_manifest("[secret]\nA = \"a\"\n");
+    touch(&sandbox).code(125).mentions("pds.toml:2:2").mentions("secrets").end();
+    sandbox.write_manifest("[secrets]\n\"\\u001b]0;x\" = \"a\"\n");
+    let outcome = touch(&sandbox).code(125);
+    assert!(!outcome.stderr().contains('\u{1b}'), "{}", outcome.stderr());
 }

@@ -102,17 +102,20 @@ fn gate_5_grants_what_a_rule_grants_and_no_more() {
 
 #[test]
 fn gate_5_5_is_shut_for_a_name_that_no_key_has() {
-    let sandbox = Sandbox::ready();
-    let key = std::fs::read(sandbox.home("data/launcher.key")).unwrap();
-    let key = pds::wire::identity::KeyPair::from_file_bytes(&key).unwrap().unwrap();
-    for name in ["", "..", "a//b", "a b", "/a", "a\nb", "é"] {
-        let at = KeyInProfile { profile: "default", key: name };
-        let mut answer = String::new();
-        let ask = || Stranger::with(&sandbox, &key).ask(&Request::Get(at));
-        let recorded = sandbox.recorded(|| answer = ask());
-        assert!(answer.contains("InvalidKey"), "{name:?}: {answer}");
-        assert_eq!(recorded, ["get denied invalid-key"]);
-        sandbox.pds(["get", name]).done().code(2).end();
+    // A few for each daemon: of more in a row, the trail has a sum and not each by itself.
+    for names in [["", "..", "a//b", "a b"], ["/a", "a/", "a\nb", "é"]] {
+        let sandbox = Sandbox::ready();
+        let key = std::fs::read(sandbox.home("data/launcher.key")).unwrap();
+        let key = pds::wire::identity::KeyPair::from_file_bytes(&key).unwrap().unwrap();
+        for name in names {
+            let at = KeyInProfile { profile: "default", key: name };
+            let mut answer = String::new();
+            let ask = || Stranger::with(&sandbox, &key).ask(&Request::Get(at));
+            let recorded = sandbox.recorded(|| answer = ask());
+            assert!(answer.contains("InvalidKey"), "{name:?}: {answer}");
+            assert_eq!(recorded, ["get denied invalid-key"], "{name:?}");
+            sandbox.pds(["get", name]).done().code(2).end();
+        }
     }
 }
 
@@ -132,8 +135,11 @@ fn a_run_is_one_line_with_all_of_its_keys_and_no_value_is_ever_on_the_trail() {
     let recorded = sandbox.recorded(|| {
         sandbox.pds(["run", "--", "true"]).ok();
     });
-    assert_eq!(recorded, ["run granted"]);
-    let line = sandbox.audit().pop().unwrap();
+    // The end of the run may be on record by now too, in a line of its own.
+    assert_eq!(recorded.iter().filter(|line| line.starts_with("run ")).count(), 1);
+    assert_eq!(recorded[0], "run granted");
+    let lines = sandbox.audit();
+    let line = lines.iter().find(|line| line["operation"] == "run").unwrap();
     assert_eq!(line["keys"], serde_json::json!(["a", "b"]));
     assert_eq!((&line["project"], &line["command"]), (&"shop".into(), &"true".into()));
     let trail = serde_json::to_string(&sandbox.audit()).unwrap();

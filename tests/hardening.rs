@@ -194,3 +194,39 @@ fn the_daemon_has_confined_itself_to_its_folders_and_to_harmless_system_calls() 
     }
     assert!(status.contains("Permission denied"), "{status}");
 }
+
+#[test]
+fn neither_values_nor_passwords_are_in_the_log_however_much_it_says() {
+    let sandbox = Sandbox::new();
+    let password = sandbox.password("default");
+    let password = password.to_str().unwrap();
+    let trace = |arguments: &[&str]| sandbox.pds(arguments).env("PDS_LOG", "trace");
+    trace(&["init", "--password-file", password]).done().code(0).end();
+    trace(&["set", "k", "--stdin"]).input("telltale-value").done().code(0).end();
+    trace(&["get", "k"]).done().code(0).stdout("telltale-value").end();
+    trace(&["get", "gone"]).done().code(4).end();
+    sandbox.stop();
+    for path in files(sandbox.home("")) {
+        let bytes = fs::read(&path).unwrap();
+        for secret in [&b"telltale-value"[..], b"password of default"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret);
+            assert!(!found, "{}", path.display());
+        }
+    }
+}
+
+/// Every file below `folder`.
+fn files(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {
+    let (mut folders, mut files) = (vec![folder], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files
+}

@@ -29,6 +29,8 @@ mod memory;
 mod prompt;
 /// The command, and everything that it inherits.
 mod run;
+/// What scripts can rely on: exit statuses, JSON, `check`.
+mod said;
 /// Who imports whom, and how long a file gets.
 mod structure;
 /// Sandboxes, outcomes and terminals.

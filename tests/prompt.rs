@@ -123,3 +123,29 @@ fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
     // Given once, it is not asked for again.
     sandbox.pds(["run", "--", "echo", "ran"]).done().code(0).stdout("ran\n").end();
 }
+
+#[test]
+fn a_question_that_was_slept_over_is_still_answered() {
+    let sandbox = Sandbox::ready();
+    sandbox.pds(["lock"]).ok();
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect("password for");
+    // The daemon that was there is gone meanwhile, and another is started.
+    sandbox.stop();
+    until("it is gone", || sandbox.daemon_pid().is_none());
+    terminal.send("password of default\n");
+    terminal.end().0.code(0).end();
+}
+
+#[test]
+fn a_signal_that_comes_while_keys_are_read_is_not_waited_past() {
+    let sandbox = locked();
+    // It has to hit the moment between two keys: some of these do.
+    for round in 0..40 {
+        let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+        terminal.expect(QUESTION).send(&"x".repeat(round * 3)).send("\x03");
+        let (outcome, echo) = terminal.end();
+        outcome.killed_by(2).stdout("").end();
+        assert!(echo, "echo is back");
+    }
+}

@@ -148,3 +148,42 @@ fn wrong_passwords_are_counted_through_a_restart_and_forgiven_by_the_right_one()
     unlock(&sandbox).code(0).end();
     assert_eq!(tries(), "");
 }
+
+/// Unlocks `default` with the password of `profile`.
+fn unlock_with(sandbox: &Sandbox, profile: &str) -> Outcome {
+    let password = sandbox.password(profile);
+    sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).done()
+}
+
+#[test]
+fn init_makes_a_vault_once_and_an_approved_manifest() {
+    let sandbox = Sandbox::new();
+    let password = sandbox.password("default");
+    let init = ["init", "--password-file", password.to_str().unwrap()];
+    sandbox.pds(init).done().code(0).mentions("made a vault for profile `default`").end();
+    sandbox.pds(["run", "--", "true"]).ok();
+    sandbox.set("k", "v");
+    sandbox.pds(init).done().code(0).mentions("were there already").end();
+    assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
+}
+
+#[test]
+fn a_wrong_password_leaves_the_profile_locked() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v").pds(["lock"]).ok();
+    unlock_with(&sandbox, "wrong").code(1).end();
+    sandbox.pds(["get", "k", "--no-prompt"]).done().code(3).end();
+}
+
+#[test]
+fn an_acknowledged_value_survives_a_killed_daemon() {
+    let sandbox = Sandbox::ready();
+    for n in 0..3 {
+        sandbox.set("k", n.to_string());
+        let pid = sandbox.daemon_pid().unwrap();
+        sandbox.program("kill", ["-9", &pid.to_string()]).ok();
+        crate::support::until("it is gone", || sandbox.daemon_pid().is_none());
+        unlock_with(&sandbox, "default").code(0).end();
+        assert_eq!(sandbox.pds(["get", "k"]).text(), n.to_string());
+    }
+}

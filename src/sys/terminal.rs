@@ -20,6 +20,11 @@ const SIGNALS: [libc::c_int; 7] = [
     libc::SIGTTIN,
     libc::SIGTTOU,
 ];
+/// Those of [`SIGNALS`] that come from outside, at any moment. They are let through
+/// only while input is waited for: one that came just before would be noted, and
+/// then waited past. The other two answer what this process itself does to the terminal.
+const FROM_OUTSIDE: [libc::c_int; 5] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGTSTP];
 const CONTROL_D: u8 = 0x04;
 const CONTROL_U: u8 = 0x15;
 const BACKSPACE: u8 = 0x08;
@@ -108,23 +113,33 @@ pub fn ask(text: &str) -> Result<String, PromptError> {
 }
 
 fn ask_once(mut terminal: &File, prompt: &str, answer: &mut [u8]) -> Result<usize, PromptError> {
-    let _echo_off = EchoOff::new(terminal)?;
+    let echo_off = EchoOff::new(terminal)?;
     terminal.write_all(prompt.as_bytes())?;
-    let outcome = read_line(terminal, answer);
+    let outcome = read_line(terminal, &echo_off.mask, answer);
     // The newline that was typed was not shown.
     let _ = terminal.write_all(b"\n");
     outcome
 }
 
-fn read_line(mut terminal: &File, answer: &mut [u8]) -> Result<usize, PromptError> {
+fn read_line(
+    mut terminal: &File,
+    while_waiting: &libc::sigset_t,
+    answer: &mut [u8],
+) -> Result<usize, PromptError> {
     let mut len = 0;
     loop {
         let mut byte = [0];
-        let got = terminal.read(&mut byte);
+        let mut hung_up = false;
+        let got = await_input(terminal, while_waiting).and_then(|up| {
+            hung_up = !up;
+            terminal.read(&mut byte)
+        });
         let [typed] = byte;
         super::arena::wipe(&mut byte);
         match got {
-            Ok(0) => return Err(PromptError::Cancelled),
+            Ok(0) if hung_up => return Err(PromptError::Cancelled),
+            // Ctrl-C has emptied the queue meanwhile; its signal comes with the next wait.
+            Ok(0) => continue,
             Ok(_) => {}
             // The handler has noted which signal; an unrelated one goes on.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -149,6 +164,19 @@ fn read_line(mut terminal: &File, answer: &mut [u8]) -> Result<usize, PromptErro
     }
 }
 
+/// Waits until there is something to read, under the signal mask `mask`. Mask and wait
+/// are one step to the kernel (ppoll(2)), so that no signal falls between them.
+/// False if the terminal is gone.
+fn await_input(terminal: &File, mask: &libc::sigset_t) -> io::Result<bool> {
+    let mut input = libc::pollfd { fd: terminal.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one live pollfd is given and counted; the mask is a live sigset_t; a null
+    // timeout means none.
+    match unsafe { libc::ppoll(&raw mut input, 1, std::ptr::null(), mask) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(input.revents & libc::POLLHUP == 0),
+    }
+}
+
 /// The length of `line` without its last UTF-8 character.
 fn without_last_character(line: &[u8]) -> usize {
     line.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0)
@@ -159,6 +187,8 @@ struct EchoOff {
     fd: libc::c_int,
     termios: libc::termios,
     handlers: [libc::sigaction; SIGNALS.len()],
+    /// The signal mask as it was.
+    mask: libc::sigset_t,
 }
 
 impl EchoOff {
@@ -172,10 +202,11 @@ impl EchoOff {
             }
             termios
         };
-        let guard = Self { fd, termios, handlers: catch_signals() };
+        let guard = Self { fd, termios, handlers: catch_signals(), mask: hold_signals() };
         let mut hidden = termios;
         hidden.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON);
-        hidden.c_cc[libc::VMIN] = 1;
+        // A read never waits: that is for `await_input`, which lets signals through.
+        hidden.c_cc[libc::VMIN] = 0;
         hidden.c_cc[libc::VTIME] = 0;
         // SAFETY: as above. TCSAFLUSH drops what was typed ahead with echo on.
         if unsafe { libc::tcsetattr(fd, libc::TCSAFLUSH, &raw const hidden) } != 0 {
@@ -203,12 +234,29 @@ fn catch_signals() -> [libc::sigaction; SIGNALS.len()] {
     }
 }
 
+/// Holds back [`FROM_OUTSIDE`]; returns the mask as it was.
+fn hold_signals() -> libc::sigset_t {
+    // SAFETY: an all-zero sigset_t is a valid value of the type; sigemptyset and sigaddset
+    // write to live locals, and sigprocmask reads one and writes the other.
+    unsafe {
+        let (mut held, mut before): (libc::sigset_t, libc::sigset_t) = std::mem::zeroed();
+        libc::sigemptyset(&raw mut held);
+        for signal in FROM_OUTSIDE {
+            libc::sigaddset(&raw mut held, signal);
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const held, &raw mut before);
+        before
+    }
+}
+
 impl Drop for EchoOff {
     fn drop(&mut self) {
         // SAFETY: these restore what `new` read. TCSAFLUSH also drops what was
-        // typed after the answer, which would else reach the shell, visibly.
+        // typed after the answer, which would else reach the shell, visibly. The mask
+        // goes before the handlers: what was held back until now is to be noted.
         unsafe {
             libc::tcsetattr(self.fd, libc::TCSAFLUSH, &raw const self.termios);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const self.mask, std::ptr::null_mut());
             for (signal, old) in SIGNALS.iter().zip(&self.handlers) {
                 libc::sigaction(*signal, &raw const *old, std::ptr::null_mut());
             }

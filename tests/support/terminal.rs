@@ -66,7 +66,16 @@ impl Terminal {
     }
 
     /// Waits for the end; returns the outcome and whether echo is on.
-    pub(crate) fn end(self) -> (Outcome, bool) {
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (Outcome, bool) {
+        let begun = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            if begun.elapsed() >= DEADLINE {
+                self.child.kill().unwrap();
+                panic!("it did not end; last shown: {:?}", self.shown);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
         let outcome = Outcome::of(self.child);
         let echo = tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO);
         (outcome, echo)
