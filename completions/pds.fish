@@ -39,7 +39,8 @@ function __pds_run_command
         end
     end
     test $at -le (count $words); or return 1
-    string join -- \n $words[$at..]
+    # Not string join: it fails where there is but one to join.
+    printf '%s\n' $words[$at..]
 end
 
 function __pds_run_options
@@ -49,7 +50,10 @@ end
 # Before the command's first character is there, fish asks with an empty word.
 function __pds_run_subcommand
     set -l words (__pds_run_command); or return
-    complete -C (string join ' ' -- (string escape -- $words[1..-2]) $words[-1])
+    set -l current $words[-1]
+    # Not a slice: of a list of one, [1..-2] is that one, backwards.
+    set -e words[-1]
+    complete -C (string join ' ' -- (string escape -- $words) $current)
 end
 
 complete -c pds -f
@@ -59,18 +63,24 @@ complete -c pds -n __pds_no_command -a run -d 'run a command with the secrets th
 complete -c pds -n __pds_no_command -a init -d 'make a vault, and a manifest if the folder has none'
 complete -c pds -n __pds_no_command -a set -d 'store a secret'
 complete -c pds -n __pds_no_command -a get -d 'print a secret'
+complete -c pds -n __pds_no_command -a history -d 'list the versions of a secret'
+complete -c pds -n __pds_no_command -a rollback -d 'make an older version the current one again'
 complete -c pds -n __pds_no_command -a delete -d 'remove a secret and all of its versions'
 complete -c pds -n __pds_no_command -a rm -d 'remove a secret and all of its versions'
 complete -c pds -n __pds_no_command -a rename -d 'give a secret another name'
 complete -c pds -n __pds_no_command -a list -d 'list the names of secrets'
 complete -c pds -n __pds_no_command -a ls -d 'list the names of secrets'
 complete -c pds -n __pds_no_command -a import -d 'store what a .env or JSON file holds'
+complete -c pds -n __pds_no_command -a passwd -d 'change a profile\'s password'
+complete -c pds -n __pds_no_command -a backup -d 'write a profile\'s vault, encrypted, to one file'
+complete -c pds -n __pds_no_command -a restore -d 'put a vault back from a backup'
 complete -c pds -n __pds_no_command -a check -d 'tell whether run would start'
 complete -c pds -n __pds_no_command -a allow -d 'approve what a manifest asks for'
 complete -c pds -n __pds_no_command -a disallow -d 'take a manifest\'s approval back'
 complete -c pds -n __pds_no_command -a unlock -d 'unlock a profile'
 complete -c pds -n __pds_no_command -a lock -d 'lock everything, or one profile'
 complete -c pds -n __pds_no_command -a status -d 'show what is running and what is unlocked'
+complete -c pds -n __pds_no_command -a audit -d 'show or check the record of every decision'
 complete -c pds -n __pds_no_command -a daemon -d 'run the daemon in the foreground'
 complete -c pds -n __pds_no_command -a stop -d 'lock everything and stop the daemon'
 complete -c pds -n __pds_no_command -a help -d 'print the help of a command'
@@ -93,16 +103,30 @@ complete -c pds -n '__pds_using init' -s h -l help -d 'print help'
 complete -c pds -n '__pds_using set' -l stdin -d 'read the value from standard input'
 complete -c pds -n '__pds_using set' -l from-file -r -F -d 'read the value from a file'
 complete -c pds -n '__pds_using set' -l generate -a 'hex:32 base64:32 base64url:32' -d 'make a random value'
+complete -c pds -n '__pds_using set' -l expires -x -d 'when it should be replaced'
 complete -c pds -n '__pds_using set' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
 complete -c pds -n '__pds_using set' -l password-file -r -F -d 'read the password from a file'
 complete -c pds -n '__pds_using set' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_using set' -s h -l help -d 'print help'
 
+complete -c pds -n '__pds_using get' -l version -x -d 'an older version'
 complete -c pds -n '__pds_using get' -l json -d 'print a JSON object'
 complete -c pds -n '__pds_using get' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
 complete -c pds -n '__pds_using get' -l password-file -r -F -d 'read the password from a file'
 complete -c pds -n '__pds_using get' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_using get' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_using history' -l json -d 'print a JSON array'
+complete -c pds -n '__pds_using history' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
+complete -c pds -n '__pds_using history' -l password-file -r -F -d 'read the password from a file'
+complete -c pds -n '__pds_using history' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_using history' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_using rollback' -l to -x -d 'the version'
+complete -c pds -n '__pds_using rollback' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
+complete -c pds -n '__pds_using rollback' -l password-file -r -F -d 'read the password from a file'
+complete -c pds -n '__pds_using rollback' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_using rollback' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_using delete rm' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
 complete -c pds -n '__pds_using delete rm' -l password-file -r -F -d 'read the password from a file'
@@ -129,6 +153,27 @@ complete -c pds -n '__pds_using import' -l password-file -r -F -d 'read the pass
 complete -c pds -n '__pds_using import' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_using import' -s h -l help -d 'print help'
 complete -c pds -n '__pds_using import' -F
+
+complete -c pds -n '__pds_using passwd' -l new-password-file -r -F -d 'read the new password from a file'
+complete -c pds -n '__pds_using passwd' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
+complete -c pds -n '__pds_using passwd' -l password-file -r -F -d 'read the password from a file'
+complete -c pds -n '__pds_using passwd' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_using passwd' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_using backup' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_using backup' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
+complete -c pds -n '__pds_using backup' -l password-file -r -F -d 'read the password from a file'
+complete -c pds -n '__pds_using backup' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_using backup' -s h -l help -d 'print help'
+complete -c pds -n '__pds_using backup' -F
+
+complete -c pds -n '__pds_using restore' -l replace -d 'put it in the place of a vault that is there'
+complete -c pds -n '__pds_using restore' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_using restore' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
+complete -c pds -n '__pds_using restore' -l password-file -r -F -d 'read the password from a file'
+complete -c pds -n '__pds_using restore' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_using restore' -s h -l help -d 'print help'
+complete -c pds -n '__pds_using restore' -F
 
 complete -c pds -n '__pds_using check' -s m -l manifest -r -F -d 'the manifest'
 complete -c pds -n '__pds_using check' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
@@ -160,10 +205,29 @@ complete -c pds -n '__pds_using lock' -s h -l help -d 'print help'
 complete -c pds -n '__pds_using status' -l json -d 'print a JSON object'
 complete -c pds -n '__pds_using status' -s h -l help -d 'print help'
 
+complete -c pds -n '__pds_using audit' -s h -l help -d 'print help'
+complete -c pds -n '__pds_using audit; and not __fish_seen_subcommand_from show follow verify' -a 'show follow verify'
+for command in show follow
+    set -l condition "__pds_using audit; and __fish_seen_subcommand_from $command"
+    complete -c pds -n "$condition" -l key -x -d 'only what is about this key'
+    complete -c pds -n "$condition" -l client -x -d 'only what this requester asked for'
+    complete -c pds -n "$condition" -l project -x -d 'only what was for this project'
+    complete -c pds -n "$condition" -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
+    complete -c pds -n "$condition" -l json -d 'print the lines as they are'
+end
+begin
+    set -l condition '__pds_using audit; and __fish_seen_subcommand_from show'
+    complete -c pds -n "$condition" -l since -x -d 'only from this time on'
+    complete -c pds -n "$condition" -l until -x -d 'only up to this time'
+    complete -c pds -n "$condition" -l running -d 'show the runs that hold secrets now'
+    set condition '__pds_using audit; and __fish_seen_subcommand_from verify'
+    complete -c pds -n "$condition" -l json -d 'print a JSON object'
+end
+
 complete -c pds -n '__pds_using daemon' -l ttl -x -d 'how long a value stays in memory'
 complete -c pds -n '__pds_using daemon' -l idle -x -d 'how long an unused profile stays unlocked'
 complete -c pds -n '__pds_using daemon' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_using stop' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using help' -a 'run init set get delete rm rename list ls import check allow disallow unlock lock status daemon stop help'
+complete -c pds -n '__pds_using help' -a 'run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help'

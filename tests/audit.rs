@@ -391,7 +391,7 @@ fn a_daemon_killed_at_any_time_has_released_nothing_that_is_not_on_record() {
             .and_then(|mut f| std::io::Read::read_exact(&mut f, &mut random))
             .unwrap();
         // The moment is what is random here; nothing waits for it.
-        thread::sleep(Duration::from_micros(u64::from(u16::from_le_bytes(random)) / 2));
+        thread::sleep(Duration::from_micros(2 * u64::from(u16::from_le_bytes(random))));
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         stop.store(true, Ordering::Relaxed);
         clients.into_iter().for_each(|client| client.join().unwrap());

@@ -5,8 +5,10 @@
 
 /// What a manifest may ask for, and who says so.
 mod approval;
-/// What is on the audit trail, and that it can't be altered unseen.
+/// What is on record, and what shows that it was altered.
 mod audit;
+/// What pressing Tab gives in the shells themselves.
+mod completions;
 /// One daemon, however many start it, and when it ends.
 mod daemon;
 /// What the manual says is what the program does.
@@ -33,7 +35,7 @@ mod structure;
 mod support;
 /// What is in the vault, and what is said when it is not whole.
 mod vault;
-/// A vault loses nothing and lies about nothing: kills, disks, damage, backups.
+/// What a vault goes through in its life, and what it never loses.
 mod vault_life;
 /// What the daemon does with what it can't read.
 mod wire;

@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod secrets;
+mod vaults;
 
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
+pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
 
 use crate::secret::TrustProfileName;
 
@@ -133,209 +137,6 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
-/// `init`.
-#[derive(Debug, Clone, Args)]
-pub struct Init {
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `set`.
-#[derive(Debug, Clone, Args)]
-pub struct Set {
-    /// The key, such as db/password
-    pub key: String,
-    /// Read the value from standard input, every byte of it
-    #[arg(long, conflicts_with_all = ["from_file", "generate"])]
-    pub stdin: bool,
-    /// Read the value from a file, every byte of it
-    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
-    pub from_file: Option<PathBuf>,
-    /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
-    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
-    pub generate: Option<String>,
-    /// When it should be replaced: in 90d, 12w or 36h, or from a day on, YYYY-MM-DD (UTC)
-    #[arg(long, value_name = "WHEN")]
-    pub expires: Option<String>,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `get`.
-#[derive(Debug, Clone, Args)]
-pub struct Get {
-    /// The key
-    pub key: String,
-    /// An older version, as `history` numbers them
-    #[arg(long, value_name = "N")]
-    pub version: Option<u32>,
-    /// Print a JSON object instead; a value that is not UTF-8 comes as base64
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `history`.
-#[derive(Debug, Clone, Args)]
-pub struct History {
-    /// The key
-    pub key: String,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `rollback`.
-#[derive(Debug, Clone, Args)]
-pub struct Rollback {
-    /// The key
-    pub key: String,
-    /// The version, as `history` numbers them
-    #[arg(long, value_name = "N")]
-    pub to: u32,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `passwd`.
-#[derive(Debug, Clone, Args)]
-pub struct Passwd {
-    /// Read the new password from a file, instead of asking for it twice
-    #[arg(long, value_name = "FILE")]
-    pub new_password_file: Option<PathBuf>,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `backup`.
-#[derive(Debug, Clone, Args)]
-pub struct Backup {
-    /// The file to write, where nothing may be
-    pub file: PathBuf,
-    /// Print the names of the secrets in it
-    #[arg(long)]
-    pub list: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `restore`.
-#[derive(Debug, Clone, Args)]
-pub struct Restore {
-    /// The file that `backup` wrote
-    pub file: PathBuf,
-    /// Put it in the place of a vault that is there, which is removed
-    #[arg(long)]
-    pub replace: bool,
-    /// Print the names of the secrets in it
-    #[arg(long)]
-    pub list: bool,
-    /// The profile, which must be the backup's own
-    #[arg(short, long, value_name = "PROFILE")]
-    pub profile: Option<TrustProfileName>,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `delete`.
-#[derive(Debug, Clone, Args)]
-pub struct Delete {
-    /// The key
-    pub key: String,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `rename`.
-#[derive(Debug, Clone, Args)]
-pub struct Rename {
-    /// The key as it is
-    pub from: String,
-    /// The name it gets
-    pub to: String,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `list`.
-#[derive(Debug, Clone, Args)]
-pub struct List {
-    /// Print a JSON array, with versions and times
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `import`.
-#[derive(Debug, Clone, Args)]
-pub struct Import {
-    /// The file, or - for standard input
-    pub file: PathBuf,
-    /// What the file is; by its name if not given
-    #[arg(long, value_name = "FORMAT", value_parser = ["env", "json"])]
-    pub format: Option<String>,
-    /// Store each name as PREFIX/NAME
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
-    /// Replace keys that exist
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Show what would be stored, and store nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
 /// `check`.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
@@ -374,28 +175,6 @@ pub struct Disallow {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
-}
-
-/// `unlock`.
-#[derive(Debug, Clone, Args)]
-pub struct Unlock {
-    /// Take a vault that is older than the one seen last
-    #[arg(long)]
-    pub accept_older: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub profile: ProfileOption,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub password: PasswordOptions,
-}
-
-/// `lock`.
-#[derive(Debug, Clone, Args)]
-pub struct Lock {
-    /// Lock only this profile
-    #[arg(short, long, value_name = "PROFILE")]
-    pub profile: Option<TrustProfileName>,
 }
 
 /// `status`.

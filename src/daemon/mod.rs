@@ -21,6 +21,7 @@ mod lifetime;
 mod listener;
 mod log;
 mod place;
+mod reasons;
 mod registry;
 mod rekey;
 mod runs;

@@ -1,6 +1,6 @@
 //! Another password, and another vault in a profile's place: what needs the vault for itself.
 //!
-//! Whoever has the [`Turn`](unlock::Turn) is the only one to open or make a vault, so that a
+//! Whoever has the [`Turn`] is the only one to open or make a vault, so that a
 //! profile which is locked under it stays so until the swap is done.
 
 use super::{

@@ -16,7 +16,8 @@ use super::{
     answer::Refusal,
     audit::{HeadNote, Noted, Recipient},
     place,
-    vault_state::{Vaults, reason_of},
+    reasons::reason_of,
+    vault_state::Vaults,
 };
 use crate::{
     crypto::KdfParams,

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::reasons::reason_of;
 use super::{
     audit::HeadNote,
     gate::{Activity, ActivityOf, Grant, Wish},
@@ -371,29 +372,6 @@ fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
         rounds.extend(round);
     }
     rounds
-}
-
-/// What the store's words mean to a client.
-pub(super) fn reason_of(error: &StoreError) -> Reason {
-    match error {
-        StoreError::NotFound => Reason::NotFound,
-        StoreError::Exists { .. } => Reason::Exists,
-        StoreError::InvalidKey(_) => Reason::InvalidKey,
-        StoreError::ValueTooLong => Reason::ValueTooLong,
-        StoreError::Locked => Reason::Locked,
-        StoreError::Damaged { .. } => Reason::VaultDamaged,
-        StoreError::Newer { .. } => Reason::VaultNewer,
-        StoreError::OutOfSecretMemory(_) => Reason::OutOfSecretMemory,
-        StoreError::DiskFull => Reason::DiskFull,
-        StoreError::ReadOnly => Reason::ReadOnly,
-        StoreError::InUse | StoreError::Unreachable | StoreError::InputOutput { .. } => {
-            Reason::VaultUnreadable
-        }
-        StoreError::NoRandomness
-        | StoreError::Derive(_)
-        | StoreError::Abandoned
-        | StoreError::Sqlite { .. } => Reason::Internal,
-    }
 }
 
 fn by_path(approvals: Vec<Approval>) -> HashMap<String, Approval> {

@@ -13,7 +13,7 @@ pub struct ItemDigest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 /// A batch: one token, one audit line, one answer.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Batch<'b> {
-    /// What is asked for, at most [`BATCH_MAX_ENTRIES`].
+    /// What is asked for, at most [`super::BATCH_MAX_ENTRIES`].
     #[cbor(b(0), decode_with = "bounded")]
     pub entries: Vec<Entry<'b>>,
     /// The manifest that asks, if one does.
@@ -53,7 +53,7 @@ pub struct ManifestClaim<'b> {
     /// The owner's user id.
     #[n(1)]
     pub owner: u32,
-    /// A digest for each thing asked for, at most [`BATCH_MAX_ENTRIES`] and a few.
+    /// A digest for each thing asked for, at most [`super::BATCH_MAX_ENTRIES`] and a few.
     #[cbor(n(2), decode_with = "bounded")]
     pub items: Vec<ItemDigest>,
     /// The profiles that it names where an entry names none.

@@ -134,7 +134,8 @@ impl Sandbox {
         self.program("sh", ["-c", script])
     }
 
-    /// The lines of the audit trail, oldest first.
+    /// The decisions on the audit trail, oldest first. The end of a run, which comes
+    /// whenever it comes, is none.
     pub(crate) fn audit(&self) -> Vec<Value> {
         let mut files: Vec<_> =
             fs::read_dir(self.home("state/audit")).unwrap().map(|e| e.unwrap().path()).collect();
@@ -142,7 +143,7 @@ impl Sandbox {
         let text: String = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
         text.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|line| line.get("operation").is_some_and(Value::is_string))
+            .filter(|line| line["operation"].as_str().is_some_and(|word| word != "run-end"))
             .collect()
     }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     daemon::{
         gate::{Grant, Operation},
-        vault_state::reason_of,
+        reasons::reason_of,
     },
     wire::{
         IMPORT_STAGED_MAX_BYTES,

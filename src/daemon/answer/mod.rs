@@ -19,10 +19,11 @@ use super::{
     audit::SecretOperationAudit,
     gate::{self, Facts, Grant, Operation, Wish},
     now,
+    reasons::reason_of,
     runs::Run,
     session::Identity,
     stamp,
-    vault_state::{Release, reason_of},
+    vault_state::Release,
 };
 use crate::{
     config::Sync,

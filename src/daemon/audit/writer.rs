@@ -28,7 +28,7 @@ pub(super) const FILE_MAX_BYTES: u64 = 4 << 20;
 /// Files kept; with one more the oldest goes.
 pub(super) const FILES_KEPT: u64 = 16;
 /// More than any file has: the longest line comes on top of [`FILE_MAX_BYTES`].
-const FILE_READ_MAX_BYTES: u64 = 2 * FILE_MAX_BYTES;
+const FILE_READ_MAX_BYTES: u64 = 8 << 20;
 
 /// The vaults that there are, whenever a segment begins.
 pub(super) type Recipients = Box<dyn Fn() -> Vec<Recipient> + Send + Sync>;

@@ -8,15 +8,12 @@ use crate::{
         chain::Link,
         envelope::{self, hexadecimal},
         line::{ALGORITHM, FORMAT, Head, Kind, Line, Piece, SealedKey},
-        writer::FILE_MAX_BYTES,
     },
     wire::message::AuditWhat,
 };
 
-/// No line is shorter than this, so that a file has at most so many.
-const LINE_MIN_BYTES: u64 = 80;
-/// A number beyond is nobody's but whoever invented it.
-const NUMBER_MAX: u64 = 2 * FILE_MAX_BYTES / LINE_MIN_BYTES;
+/// More lines than a file has room for: a number beyond is nobody's but whoever invented it.
+const NUMBER_MAX: u64 = 104_857;
 
 /// One line and where it is.
 type At<'p, 't> = (&'p Piece<'t>, &'p Line<'t>);

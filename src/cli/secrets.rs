@@ -1,0 +1,150 @@
+//! The options of commands about single secrets.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{PasswordOptions, ProfileOption};
+
+/// `set`.
+#[derive(Debug, Clone, Args)]
+pub struct Set {
+    /// The key, such as db/password
+    pub key: String,
+    /// Read the value from standard input, every byte of it
+    #[arg(long, conflicts_with_all = ["from_file", "generate"])]
+    pub stdin: bool,
+    /// Read the value from a file, every byte of it
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    pub from_file: Option<PathBuf>,
+    /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
+    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
+    pub generate: Option<String>,
+    /// When it should be replaced: in 90d, 12w or 36h, or from a day on, YYYY-MM-DD (UTC)
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<String>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `get`.
+#[derive(Debug, Clone, Args)]
+pub struct Get {
+    /// The key
+    pub key: String,
+    /// An older version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
+    /// Print a JSON object instead; a value that is not UTF-8 comes as base64
+    #[arg(long)]
+    pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Args)]
+pub struct History {
+    /// The key
+    pub key: String,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// The key
+    pub key: String,
+    /// The version, as `history` numbers them
+    #[arg(long, value_name = "N")]
+    pub to: u32,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `delete`.
+#[derive(Debug, Clone, Args)]
+pub struct Delete {
+    /// The key
+    pub key: String,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `rename`.
+#[derive(Debug, Clone, Args)]
+pub struct Rename {
+    /// The key as it is
+    pub from: String,
+    /// The name it gets
+    pub to: String,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `list`.
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    /// Print a JSON array, with versions and times
+    #[arg(long)]
+    pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
+
+/// `import`.
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// The file, or - for standard input
+    pub file: PathBuf,
+    /// What the file is; by its name if not given
+    #[arg(long, value_name = "FORMAT", value_parser = ["env", "json"])]
+    pub format: Option<String>,
+    /// Store each name as PREFIX/NAME
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// Replace keys that exist
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Show what would be stored, and store nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub password: PasswordOptions,
+}
