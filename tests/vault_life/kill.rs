@@ -1,8 +1,9 @@
 //! kill -9, at random and between system calls.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
-    io::Read,
+    path::PathBuf,
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -74,44 +75,62 @@ fn no_acknowledged_write_is_lost_when_the_daemon_is_killed_at_random() {
 const CALLS: &str = "write,pwrite64,fsync,fdatasync,openat,unlink,unlinkat,rmdir,rename,renameat,\
                      renameat2,mkdir,mkdirat,ftruncate,fchmod,chmod,fchmodat";
 
-/// Kills `pid` when one of its threads makes its `nth` call that writes.
-struct Doom {
+/// Points to kill at in a suite that has other things to do.
+const POINTS_MAX: usize = 12;
+
+/// The `nth` call of one kind that a thread makes. strace counts each kind by itself.
+type Point = (String, usize);
+
+/// strace over all threads of a daemon: counts its calls, or kills it at one of them.
+struct Watch {
     strace: Child,
+    log: PathBuf,
 }
 
-impl Doom {
-    fn hang_over(sandbox: &Sandbox, pid: u32, nth: usize) -> Option<Self> {
+impl Watch {
+    fn over(sandbox: &Sandbox, pid: u32, doom: Option<&Point>) -> Self {
         let log = sandbox.root().join("strace");
-        let strace = sandbox
-            .command("strace")
-            .args(["-f", "-qq", "-p", &pid.to_string(), "-e", &format!("trace={CALLS}"), "-e"])
-            .arg(format!("inject={CALLS}:signal=KILL:when={nth}"))
-            .arg("-o")
-            .arg(&log)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .ok()?;
-        let mut doom = Self { strace };
+        let mut command = sandbox.command("strace");
+        command.args(["-f", "-qq", "-p", &pid.to_string(), "-e", &format!("trace={CALLS}")]);
+        if let Some((call, nth)) = doom {
+            command.arg("-e").arg(format!("inject={call}:signal=KILL:when={nth}"));
+        }
+        command.arg("-o").arg(&log).stdin(Stdio::null()).stderr(Stdio::null());
+        let mut watch = Self { strace: command.spawn().unwrap(), log };
         let tasks = format!("/proc/{pid}/task");
         wait_for("strace to attach to every thread", || {
             let traced = |task: fs::DirEntry| {
                 let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
                 status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
             };
-            let gone = doom.strace.try_wait().unwrap().is_some();
-            gone || fs::read_dir(&tasks).is_ok_and(|all| all.flatten().all(traced))
+            assert!(watch.strace.try_wait().unwrap().is_none(), "strace attaches");
+            fs::read_dir(&tasks).is_ok_and(|all| all.flatten().all(traced))
         });
-        doom.strace.try_wait().unwrap().is_none().then_some(doom)
+        watch
+    }
+
+    /// Every point that was passed, once the daemon is gone.
+    fn points(mut self) -> Vec<Point> {
+        self.strace.wait().unwrap();
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut points = BTreeSet::new();
+        for line in fs::read_to_string(&self.log).unwrap().lines() {
+            let Some((thread, rest)) = line.split_once(' ') else { continue };
+            let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+            if CALLS.split(',').any(|known| known == call) {
+                let count = counts.entry((thread.to_owned(), call.to_owned())).or_default();
+                *count += 1;
+                points.insert((call.to_owned(), *count));
+            }
+        }
+        points.into_iter().collect()
     }
 }
 
-impl Drop for Doom {
+impl Drop for Watch {
     fn drop(&mut self) {
         let _ = self.strace.kill();
         let _ = self.strace.wait();
-        let mut said = String::new();
-        let _ = self.strace.stderr.take().map(|mut pipe| pipe.read_to_string(&mut said));
     }
 }
 
@@ -131,16 +150,38 @@ fn can_trace() -> bool {
     works
 }
 
-/// The points to kill at: every call, or ever fewer of the later ones.
-fn points() -> Box<dyn Iterator<Item = usize>> {
+/// All points, or some of them and each that renames: there a vault becomes another.
+fn sample(points: Vec<Point>) -> Vec<Point> {
     if std::env::var("PDS_TEST_ROUNDS").is_ok_and(|set| set == "all") {
-        return Box::new(1..);
+        return points;
     }
-    Box::new(std::iter::successors(Some((1, 2)), |&(a, b)| Some((b, a + b))).map(|(a, _)| a))
+    let step = points.len().div_ceil(POINTS_MAX).max(1);
+    let chosen = |(n, point): (usize, Point)| {
+        (n % step == 0 || point.0.starts_with("rename")).then_some(point)
+    };
+    points.into_iter().enumerate().filter_map(chosen).collect()
 }
 
-/// Kills the daemon at each point of an operation, until it is through before the kill; after
-/// each, `holds` has to find the old state or the new one, whole.
+/// Does an operation in a copy of `template`; says whether it was acknowledged.
+fn attempt(
+    sandbox: &Sandbox,
+    operation: impl Fn(&mut Session) -> Option<Answer>,
+    doom: Option<&Point>,
+) -> (bool, Watch) {
+    let mut daemon = sandbox.daemon();
+    let mut session = sandbox.client();
+    if sandbox.vault().exists() {
+        assert_eq!(session.unlock(PASSWORD), Some(Answer::Done));
+    }
+    let watch = Watch::over(sandbox, daemon.0.id(), doom);
+    let answer = operation(&mut session);
+    assert!(matches!(answer, None | Some(Answer::Done)), "{answer:?}");
+    daemon.kill();
+    (answer.is_some(), watch)
+}
+
+/// Kills the daemon at the points that an operation passes; after each, `holds` has to find the
+/// old state or the new one, whole.
 fn at_every_point(
     template: &Sandbox,
     operation: impl Fn(&mut Session) -> Option<Answer>,
@@ -149,26 +190,20 @@ fn at_every_point(
     if !can_trace() {
         return;
     }
-    for (killed, nth) in points().enumerate() {
+    let sandbox = template.twin();
+    let (acknowledged, watch) = attempt(&sandbox, &operation, None);
+    assert!(acknowledged);
+    holds(&sandbox, true);
+    let points = sample(watch.points());
+    let mut cut_short = 0;
+    for point in &points {
         let sandbox = template.twin();
-        let mut daemon = sandbox.daemon();
-        let mut session = sandbox.client();
-        if sandbox.vault().exists() {
-            assert_eq!(session.unlock(PASSWORD), Some(Answer::Done));
-        }
-        let doom = Doom::hang_over(&sandbox, daemon.0.id(), nth).expect("strace attaches");
-        let answer = operation(&mut session);
-        assert!(matches!(answer, None | Some(Answer::Done)), "{answer:?}");
-        // Killed after the answer as well, if the call comes that late.
-        drop((session, doom));
-        let survived = daemon.is_running();
-        daemon.kill();
-        holds(&sandbox, answer.is_some());
-        if answer.is_some() && survived {
-            assert!(killed >= 4, "killed {killed} times only: is anything traced?");
-            return;
-        }
+        let (acknowledged, watch) = attempt(&sandbox, &operation, Some(point));
+        drop(watch);
+        cut_short += usize::from(!acknowledged);
+        holds(&sandbox, acknowledged);
     }
+    assert!(cut_short * 2 > points.len(), "{cut_short} of {points:?}: is anything killed?");
 }
 
 /// The keys and values that a vault has for `password`, after a new daemon has opened it.
