@@ -86,6 +86,29 @@ fn a_copy_elsewhere_a_link_and_a_file_that_others_may_change_are_not_approved() 
 }
 
 #[test]
+fn what_the_users_config_lifts_is_shown_where_it_is_approved() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v");
+    let folder = fs::canonicalize(sandbox.path("w")).unwrap();
+    let lift = format!("[lift.\"{}\"]\nvariables = [\"NODE_OPTIONS\"]\n", folder.display());
+    sandbox.config(&lift).write_manifest("[secrets]\nNODE_OPTIONS = \"k\"\n");
+    run(&sandbox, 125, "lifted  NODE_OPTIONS by your config");
+    assert!(sandbox.pds(["allow"]).text().contains("lifted  NODE_OPTIONS by your config"));
+    run(&sandbox, 0, "");
+}
+
+#[test]
+fn a_manifest_of_another_owner_is_refused() {
+    if !crate::support::is_root() {
+        eprintln!("skipped: giving a file away needs root");
+        return;
+    }
+    let sandbox = approved();
+    std::os::unix::fs::chown(sandbox.path("w/pds.toml"), Some(65_534), None).unwrap();
+    run(&sandbox, 125, "belongs to another user");
+}
+
+#[test]
 fn an_approval_can_be_listed_and_taken_back() {
     let sandbox = approved();
     let path = fs::canonicalize(sandbox.path("w/pds.toml")).unwrap();

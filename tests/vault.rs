@@ -122,8 +122,18 @@ fn an_older_copy_is_noticed_and_taken_only_on_purpose() {
         .mentions("--accept-older")
         .end();
     let password = sandbox.password("default");
-    sandbox.pds(["unlock", "--accept-older", "--password-file", password.to_str().unwrap()]).ok();
+    let accept = ["unlock", "--accept-older", "--password-file", password.to_str().unwrap()];
+    assert_eq!(sandbox.recorded(|| drop(sandbox.pds(accept).ok())), ["unlock-older granted"]);
     assert_eq!(sandbox.pds(["get", "db/password"]).ok(), b"the value that was stored");
+}
+
+#[test]
+fn a_wrong_password_leaves_what_is_unlocked_as_it_is() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v");
+    let wrong = sandbox.password("other");
+    sandbox.pds(["unlock", "--password-file", wrong.to_str().unwrap()]).done().code(1).end();
+    assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
 }
 
 #[test]

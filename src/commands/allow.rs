@@ -30,6 +30,9 @@ pub(super) fn allow(options: &cli::Allow, home: &Home) -> Result<(), Error> {
     for line in approval::describe_all(&manifest, &plan.profiles) {
         text.push_str(&format!("  {line}\n"));
     }
+    for line in plan.lifted_lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
     approval::approve(&mut asker, &claim, &approval::vaults(&plan))?;
     Ok(print(text.as_bytes())?)
 }

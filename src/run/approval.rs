@@ -87,7 +87,9 @@ impl Missing {
         let digests: BTreeSet<&ItemDigest> = short.items.iter().collect();
         let items = claim.map(|claim| claim.items.as_slice()).unwrap_or_default();
         let missing = items.iter().filter(|(digest, _)| digests.contains(digest));
-        let lines = missing.map(|(_, item)| describe(item.what, &plan.profiles)).collect();
+        let mut lines: Vec<String> =
+            missing.map(|(_, item)| describe(item.what, &plan.profiles)).collect();
+        lines.extend(plan.lifted_lines());
         let path = claim.map(|claim| claim.path.clone()).unwrap_or_default();
         Self { path, known: short.known, lines }
     }

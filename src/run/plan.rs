@@ -205,6 +205,17 @@ impl<'m> Plan<'m> {
         if refused.is_empty() { Ok(()) } else { Err(RunError::RefusedVariables(refused)) }
     }
 
+    /// A line for each variable that is refused unless lifted, and so was lifted
+    /// if [`refuse_variables`](Self::refuse_variables) has let the plan pass.
+    #[must_use]
+    pub fn lifted_lines(&self) -> Vec<String> {
+        let lifted = refused::refusals(self.variables(), NOTHING_LIFTED);
+        let line = |refused: &refused::RefusedVariable| {
+            format!("lifted  {} by your config, though {}", refused.name, refused.listed.reason)
+        };
+        lifted.iter().map(line).collect()
+    }
+
     /// What the user's config lifts for this project.
     ///
     /// # Errors

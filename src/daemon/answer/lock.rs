@@ -12,7 +12,12 @@ use crate::{
 
 impl Ask<'_> {
     pub(super) async fn unlock(&self, asked: &Unlock<'_>, create: bool) -> Result<(), Refusal> {
-        let word = if create { "create" } else { "unlock" };
+        // Going back on purpose is another thing than unlocking, and is told as one.
+        let word = match (create, asked.accept_older) {
+            (true, _) => "create",
+            (false, true) => "unlock-older",
+            (false, false) => "unlock",
+        };
         let wishes = [whole_profile(Operation::Unlock, asked.profile)];
         let _grant = self.admit(word, &wishes, Claimed::default())?;
         let profile = TrustProfileName::new(asked.profile)
@@ -23,9 +28,11 @@ impl Ask<'_> {
         } else {
             unlock::unlock(self.daemon, &profile, password, asked.accept_older).await
         };
+        let opened = outcome.is_ok();
         let concluded = self.conclude(word, &wishes, Claimed::default(), outcome).await;
-        if concluded.is_err() {
-            // Also when only the trail failed: what is not on record is not unlocked.
+        if opened && concluded.is_err() {
+            // The trail failed: what is not on record is not unlocked. A wrong
+            // password leaves what is unlocked already as it is.
             self.daemon.vaults.lock_profile(&profile);
         }
         concluded
