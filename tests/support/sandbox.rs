@@ -182,6 +182,11 @@ impl Drop for Sandbox {
         if run.symlink_metadata().is_ok_and(|m| m.is_dir()) {
             let _ = fs::set_permissions(run, fs::Permissions::from_mode(0o700));
         }
+        if self.socket().symlink_metadata().is_ok() {
+            let _ = fs::set_permissions(self.socket(), fs::Permissions::from_mode(0o600));
+        }
+        // Its rules may not grant to lock, and so not to stop.
+        let _ = fs::remove_file(self.home("config/config.toml"));
         let _ = self.command(program()).arg("stop").output();
     }
 }
