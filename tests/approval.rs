@@ -1,4 +1,4 @@
-//! T-01 to T-04: a manifest gets what was approved for it, and nothing else.
+//! A manifest gets what was approved for it, and nothing else.
 
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::fs::symlink};
 

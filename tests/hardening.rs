@@ -1,4 +1,4 @@
-//! M-08, M-14 to M-16: what other processes get from ours is nothing.
+//! What other processes get from ours is nothing.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! after a lock has been acknowledged, nothing that was locked comes out.
+//! After a lock has been acknowledged, nothing that was locked comes out.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! R-09 and L-01: questions at a real terminal. Echo is off while one is open
+//! Questions at a real terminal. Echo is off while one is open
 //! and on again whatever happens.
 
 use crate::support::{Sandbox, Terminal, until};

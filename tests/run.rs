@@ -1,4 +1,4 @@
-//! R-10, F-11 and promise 8: the command sees what it would see without pds.
+//! The command sees what it would see without pds.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 

@@ -1,4 +1,4 @@
-//! K-03 to K-05 and K-09: what is in a vault's files, and what is said when they are
+//! What is in a vault's files, and what is said when they are
 //! not whole. Never a wrong value, never an empty vault.
 
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::fs::symlink};
