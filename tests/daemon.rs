@@ -1,4 +1,4 @@
-//! K-10 and K-11: one daemon, in a place that is the user's alone.
+//! One daemon, in a place that is the user's alone.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! F-02, F-06, F-09: what the daemon can't read ends a connection, and nothing else.
+//! What the daemon can't read ends a connection, and nothing else.
 
 use std::{
     io::{Read, Write},
