@@ -1,7 +1,7 @@
 //! Changes: the grant is on record before anything changes, and the cache forgets
 //! what is no longer true.
 
-use super::{Ask, Claimed, Refusal, copy, off_the_loop, whole_profile, wish};
+use super::{Ask, Claimed, Refusal, copy, whole_profile, wish};
 use crate::{
     daemon::gate::{Operation, Wish},
     store::{Put, SqlCipherStore, StoreError},
@@ -22,10 +22,7 @@ impl Ask<'_> {
         let grant = self.admit(word, wishes, Claimed::default())?;
         self.record(word, wishes, Claimed::default(), "granted", &[])?;
         self.settle().await?;
-        let outcome = match self.daemon.vaults.store(&grant, profile) {
-            Ok(store) => off_the_loop(move || work(&store)).await,
-            Err(reason) => Err(vec![Problem::with_request(reason)]),
-        };
+        let outcome = self.with_store(&grant, profile, work).await;
         for key in wishes.iter().filter_map(|wish| wish.key) {
             self.daemon.vaults.forget(profile, key);
         }

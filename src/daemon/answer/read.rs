@@ -6,7 +6,7 @@ use super::{Ask, Claimed, Refusal, Reply, off_the_loop, whole_profile, wish};
 use crate::{
     daemon::{
         BUILD,
-        gate::{Operation, Wish, permits},
+        gate::{Grant, Operation, Wish, permits},
         now,
         runs::Run,
         stamp,
@@ -154,6 +154,19 @@ impl Ask<'_> {
         }
     }
 
+    /// Runs `work` on a granted profile's store, off the event loop.
+    pub(super) async fn with_store<T: Send + 'static>(
+        &self,
+        grant: &Grant<'_>,
+        profile: &str,
+        work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match self.daemon.vaults.store(grant, profile) {
+            Ok(store) => off_the_loop(move || work(&store)).await,
+            Err(reason) => Err(vec![Problem::with_request(reason)]),
+        }
+    }
+
     /// Reads from a profile's store something that is not a value.
     pub(super) async fn read<T: Send + 'static>(
         &self,
@@ -163,10 +176,7 @@ impl Ask<'_> {
         work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let grant = self.admit(word, wishes, Claimed::default())?;
-        let outcome = match self.daemon.vaults.store(&grant, profile) {
-            Ok(store) => off_the_loop(move || work(&store)).await,
-            Err(reason) => Err(vec![Problem::with_request(reason)]),
-        };
+        let outcome = self.with_store(&grant, profile, work).await;
         self.conclude(word, wishes, Claimed::default(), outcome).await
     }
 

@@ -32,14 +32,29 @@ pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterE
     if filter == Filter::Json && str::from_utf8(value).is_err() {
         return Err(FilterError::NotText);
     }
-    if filter == Filter::Base64 {
-        return Ok(encode::base64(value)?);
+    match filter {
+        Filter::Base64 => Ok(encode::base64(value)?),
+        Filter::UrlEncode => written_twice(|sink| value.iter().for_each(|&b| url_encode(b, sink))),
+        Filter::Json => written_twice(|sink| {
+            sink(b'"');
+            value.iter().for_each(|&byte| json(byte, sink));
+            sink(b'"');
+        }),
+        Filter::Shell => written_twice(|sink| {
+            sink(b'\'');
+            value.iter().for_each(|&byte| shell(byte, sink));
+            sink(b'\'');
+        }),
     }
+}
+
+/// Runs `write` to count, and again into secret memory of that size.
+fn written_twice(write: impl Fn(&mut dyn FnMut(u8))) -> Result<SecureBytes, FilterError> {
     let mut len = 0;
-    write(filter, value, &mut |_| len += 1);
+    write(&mut |_| len += 1);
     let mut written = SecureBytes::zeroed(len)?;
     let mut places = written.expose_mut().iter_mut();
-    write(filter, value, &mut |byte| {
+    write(&mut |byte| {
         if let Some(place) = places.next() {
             *place = byte;
         }
@@ -47,25 +62,7 @@ pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterE
     Ok(written)
 }
 
-fn write(filter: Filter, value: &[u8], sink: &mut impl FnMut(u8)) {
-    match filter {
-        Filter::UrlEncode => value.iter().for_each(|&byte| url_encode(byte, sink)),
-        // Done by `encode`, which knows the length.
-        Filter::Base64 => {}
-        Filter::Json => {
-            sink(b'"');
-            value.iter().for_each(|&byte| json(byte, sink));
-            sink(b'"');
-        }
-        Filter::Shell => {
-            sink(b'\'');
-            value.iter().for_each(|&byte| shell(byte, sink));
-            sink(b'\'');
-        }
-    }
-}
-
-fn url_encode(byte: u8, sink: &mut impl FnMut(u8)) {
+fn url_encode(byte: u8, sink: &mut dyn FnMut(u8)) {
     if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
         return sink(byte);
     }
@@ -74,7 +71,7 @@ fn url_encode(byte: u8, sink: &mut impl FnMut(u8)) {
     sink(HEX_UPPER[usize::from(byte & 15)]);
 }
 
-fn json(byte: u8, sink: &mut impl FnMut(u8)) {
+fn json(byte: u8, sink: &mut dyn FnMut(u8)) {
     let short = match byte {
         b'"' | b'\\' => byte,
         b'\n' => b'n',
@@ -91,7 +88,7 @@ fn json(byte: u8, sink: &mut impl FnMut(u8)) {
     sink(short);
 }
 
-fn shell(byte: u8, sink: &mut impl FnMut(u8)) {
+fn shell(byte: u8, sink: &mut dyn FnMut(u8)) {
     if byte == b'\'' {
         b"'\\'".iter().for_each(|&b| sink(b));
     }
