@@ -137,6 +137,22 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
+impl Run {
+    /// `run -- CMD…`, the commonest form, of which there is nothing to be asked: clap would
+    /// describe every option first. `None` for any other.
+    fn without_options(arguments: &[OsString]) -> Option<Self> {
+        let command = arguments.get(3..).filter(|command| !command.is_empty())?;
+        (arguments[2] == "--").then(|| Self {
+            source: ManifestOptions::default(),
+            env: Vec::new(),
+            clean: false,
+            dry_run: false,
+            password: PasswordOptions::default(),
+            command: command.to_vec(),
+        })
+    }
+}
+
 /// `check`.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
@@ -212,6 +228,9 @@ pub struct Daemon {
 /// clap's, for wrong usage, and for help and version, which it has printed as an "error".
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     if arguments.get(1).is_some_and(|name| name == "run") {
+        if let Some(run) = Run::without_options(&arguments) {
+            return Ok(Cli { command: Command::Run(run) });
+        }
         let described = Run::augment_args(clap::Command::new("pds run"));
         let name = arguments.first().cloned().into_iter();
         let rest = name.chain(arguments.into_iter().skip(2));
@@ -238,4 +257,26 @@ pub fn parse_daemon(arguments: Vec<OsString>) -> Result<Daemon, clap::Error> {
 #[must_use]
 pub fn described() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_options_is_read_as_clap_reads_it() {
+        for command in [&["true"][..], &["sh", "-c", "x"], &["--", "-p", "work"], &["-e", ""]] {
+            let words = ["pds", "run", "--"].iter().chain(command).map(OsString::from);
+            let arguments: Vec<_> = words.collect();
+            let by_hand = Run::without_options(&arguments).unwrap();
+            let Command::Run(by_clap) = Cli::try_parse_from(&arguments).unwrap().command else {
+                panic!("not a run");
+            };
+            assert_eq!(format!("{by_hand:?}"), format!("{by_clap:?}"));
+        }
+        for other in [&["pds", "run", "--"][..], &["pds", "run", "true"], &["pds", "run"]] {
+            let arguments: Vec<_> = other.iter().map(OsString::from).collect();
+            assert!(Run::without_options(&arguments).is_none(), "{other:?}");
+        }
+    }
 }

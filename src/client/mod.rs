@@ -168,10 +168,12 @@ impl Client {
         request: &Request<'_>,
         buffer: &mut SecureBuffer,
     ) -> Result<(), ClientError> {
-        let encoded = message::encode(request)?;
         let mut sealed = Vec::new();
-        self.channel.seal(encoded.as_slice(), &mut sealed)?;
-        drop(encoded);
+        if request.is_without_secrets() {
+            self.channel.seal_plain(&message::encode_plain(request), &mut sealed)?;
+        } else {
+            self.channel.seal(message::encode(request)?.as_slice(), &mut sealed)?;
+        }
         send_all(&self.stream, &sealed)?;
         *buffer = SecureBuffer::new()?;
         loop {

@@ -16,6 +16,7 @@
 mod answer;
 mod audit;
 mod confine;
+mod ephemeral;
 pub mod gate;
 mod lifetime;
 mod listener;
@@ -52,7 +53,7 @@ use crate::{
     home::{Home, HomeError},
     secret::{OutOfSecretMemory, TrustProfileName},
     store::{BootClock, Clock, Vault, VaultId},
-    sys::{heap, process, stack},
+    sys::{heap, process, spare, stack},
     wire,
 };
 use gate::Buckets;
@@ -193,6 +194,7 @@ pub enum DaemonError {
 pub(crate) struct Daemon {
     home: Home,
     keys: place::Keys,
+    next_ephemeral: ephemeral::NextEphemeral,
     registry: Registry,
     vaults: Vaults,
     buckets: Mutex<Buckets>,
@@ -242,6 +244,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
     stack::enable_secret_stack();
+    spare::enable();
     heap::move_library_heaps()?;
     place::prepare_folders(home)?;
     let Some(mut lock) = wait_for_lock(home)? else {
@@ -258,6 +261,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),
         keys,
+        next_ephemeral: ephemeral::NextEphemeral::default(),
         vaults: Vaults::new(home.clone()),
         buckets: Mutex::default(),
         settings: Settings::read(home, options)?,

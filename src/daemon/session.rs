@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Daemon,
     answer::{self, Transfers},
+    ephemeral,
     gate::{LAUNCHER, Peer},
     listener::Caller,
     runs,
@@ -96,13 +97,17 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), UnexpectedEof | BrokenPipe | ConnectionReset)
 }
 
-async fn shake_hands(daemon: &Daemon, stream: &mut UnixStream) -> Result<(Channel, Peer), Ended> {
+async fn shake_hands(
+    daemon: &Arc<Daemon>,
+    stream: &mut UnixStream,
+) -> Result<(Channel, Peer), Ended> {
     let first = read_frame(stream, UNAUTHENTICATED_FRAME_MAX_BYTES).await?;
     let mut out = Vec::new();
-    match channel::respond(&daemon.keys.daemon, &first) {
+    match channel::respond(&daemon.keys.daemon, daemon.next_ephemeral.take(), &first) {
         Ok((channel, answer, key)) => {
             frame::write(&answer, &mut out)?;
             write_all(stream, &out, || true).await?;
+            ephemeral::make_soon(daemon);
             Ok((channel, daemon.registry.look_up(&key)))
         }
         Err(error) => {

@@ -19,6 +19,7 @@ use crate::{
     home::Home,
     secret::{SecureBytes, TrustProfileName},
     store::{Approval, JitDelivery, SqlCipherStore, StoreError},
+    sys::spare,
     wire::message::{ItemDigest, ManifestClaim, NotApproved, Problem, Reason},
 };
 
@@ -155,6 +156,8 @@ impl Vaults {
         drop(vault);
         let master_key = self.state().master_keys.remove(profile);
         drop(master_key);
+        // Wiped long since, but secret memory all the same.
+        spare::give_up();
     }
 
     /// Locks everything; says which profiles that were.

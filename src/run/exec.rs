@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     RunError,
-    environment::{Entry, Environment, Resolved, STRIPPED, Sources},
+    environment::{Entry, Environment, Resolved, STRIPPED, SecretValue, Sources},
     fetch::Values,
     plan::Plan,
 };
@@ -35,7 +35,7 @@ impl Prepared {
     /// of the values in this process.
     pub(super) fn new(
         plan: &Plan<'_>,
-        values: Values,
+        values: &Values,
         clean: bool,
         command: &[OsString],
     ) -> Result<Self, RunError> {
@@ -43,9 +43,10 @@ impl Prepared {
             process::environment().filter(|e| !is_ours(e)).collect();
         let texts: Vec<&[u8]> = inherited.iter().map(|entry| entry.to_bytes()).collect();
         let inherit = plan.inherit(clean);
-        let named = plan.secrets.iter().zip(values);
+        let named = plan.secrets.iter().zip(values.iter());
         let secrets = named.filter_map(|(secret, value)| {
-            Some(Resolved { name: &secret.variable, value: value?, hidden: secret.hidden })
+            let value = SecretValue::Answered(value?);
+            Some(Resolved { name: &secret.variable, value, hidden: secret.hidden })
         });
         let environment = Environment::bind(Sources {
             inherited: &texts,

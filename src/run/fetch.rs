@@ -1,6 +1,6 @@
 //! Everything that the plan needs, in one batch: all of it, or nothing.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, ops::Range};
 
 use super::{
     RunError,
@@ -14,8 +14,43 @@ use crate::{
     wire::message::{Batch, Entry, KeyInProfile, Plaintext, Reason, Request, Response, Set},
 };
 
-/// A value for each of the plan's secrets; `None` where an optional one is absent.
-pub(super) type Values = Vec<Option<SecureBytes>>;
+/// A value for each of the plan's secrets, where the answer has them.
+#[derive(Debug)]
+pub(super) struct Values {
+    answer: SecureBuffer,
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// It is optional, and not there.
+    Absent,
+    Answered(Range<usize>),
+    Made(SecureBytes),
+}
+
+impl Values {
+    fn none() -> Result<Self, RunError> {
+        Ok(Self { answer: SecureBuffer::new()?, places: Vec::new() })
+    }
+
+    /// `answer`, in which the values lie at `addresses`.
+    fn within(answer: SecureBuffer, addresses: Vec<Option<Range<usize>>>) -> Self {
+        let base = answer.as_slice().as_ptr() as usize;
+        let place = |at: Range<usize>| Place::Answered(at.start - base..at.end - base);
+        let places = addresses.into_iter().map(|at| at.map_or(Place::Absent, place)).collect();
+        Self { answer, places }
+    }
+
+    /// The values in the plan's order; `None` where an optional one is absent.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.places.iter().map(|place| match place {
+            Place::Absent => None,
+            Place::Answered(range) => self.answer.as_slice().get(range.clone()),
+            Place::Made(bytes) => Some(bytes.expose()),
+        })
+    }
+}
 
 /// Asks for the values, and for an approval if one is missing.
 pub(super) fn fetch(
@@ -24,14 +59,14 @@ pub(super) fn fetch(
     command: &OsStr,
 ) -> Result<Values, RunError> {
     let mut values = ask(plan, asker, command, false)?;
-    for (secret, value) in plan.secrets.iter().zip(&mut values) {
-        if value.is_some() {
+    for (secret, place) in plan.secrets.iter().zip(&mut values.places) {
+        if !matches!(place, Place::Absent) {
             continue;
         }
         if let Some(default) = &secret.default {
-            *value = Some(SecureBytes::copy_from(default.as_bytes())?);
+            *place = Place::Made(SecureBytes::copy_from(default.as_bytes())?);
         } else if secret.generate.is_some() {
-            *value = Some(generate(secret, asker)?);
+            *place = Place::Made(generate(secret, asker)?);
         }
     }
     Ok(values)
@@ -53,7 +88,7 @@ fn ask(
     check_only: bool,
 ) -> Result<Values, RunError> {
     if plan.secrets.is_empty() && plan.manifest.is_none() {
-        return Ok(Vec::new());
+        return Values::none();
     }
     let claim = plan.manifest.map(|manifest| Claim::new(manifest, &plan.profiles));
     let command = base_name(command);
@@ -75,9 +110,10 @@ fn ask(
         let mut buffer = SecureBuffer::new()?;
         match asker.ask(&request, &about, &mut buffer)? {
             Response::Values(values) if values.len() == plan.secrets.len() => {
-                return copy(&values);
+                let addresses = values.iter().map(|value| value.map(address)).collect();
+                return Ok(Values::within(buffer, addresses));
             }
-            Response::Done if check_only => return Ok(Vec::new()),
+            Response::Done if check_only => return Values::none(),
             Response::NotApproved(short) => {
                 let missing = approval::Missing::new(plan, claim.as_ref(), &short);
                 // Asked for once: a daemon that says no again won't be argued with.
@@ -89,6 +125,12 @@ fn ask(
             _ => return Err(AskError::from(ClientError::Malformed).into()),
         }
     }
+}
+
+/// Where a value was decoded, as long as that buffer is not written to.
+fn address(Plaintext(bytes): Plaintext<'_>) -> Range<usize> {
+    let at = bytes.as_ptr_range();
+    at.start as usize..at.end as usize
 }
 
 fn entry(secret: &Planned) -> Entry<'_> {
@@ -103,13 +145,6 @@ fn entry(secret: &Planned) -> Entry<'_> {
 fn wanted(secret: &Planned) -> Wanted<'_> {
     let profiles = secret.profiles.iter().map(|profile| profile.as_str()).collect();
     Wanted { profiles, key: &secret.key }
-}
-
-fn copy(values: &[Option<Plaintext<'_>>]) -> Result<Values, RunError> {
-    let one = |value: &Option<Plaintext<'_>>| {
-        value.map(|value| SecureBytes::copy_from(value.0)).transpose()
-    };
-    Ok(values.iter().map(one).collect::<Result<_, _>>()?)
 }
 
 /// Makes an absent value and stores it. If somebody else was faster, theirs counts.

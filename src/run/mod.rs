@@ -141,7 +141,8 @@ pub fn run(
     }
     let values = fetch::fetch(&plan, &mut asker, command)?;
     drop(asker);
-    let prepared = exec::Prepared::new(&plan, values, options.clean, &options.command)?;
+    let prepared = exec::Prepared::new(&plan, &values, options.clean, &options.command)?;
+    drop(values);
     let error = prepared.exec(inherited);
     Err(RunError::Exec { program: command.to_owned(), error })
 }

@@ -188,13 +188,17 @@ impl<'m> Plan<'m> {
     /// # Errors
     /// [`RunError::RefusedVariables`] with all of them.
     pub fn refuse_variables(&self, home: &Home) -> Result<(), RunError> {
+        let mut all_pass = true;
         for name in self.variables() {
-            if let Verdict::Warned(listed) = refused::judge(name, NOTHING_LIFTED) {
-                say::note(format_args!("warning: `{name}` is set: {}", listed.reason));
+            match refused::judge(name, NOTHING_LIFTED) {
+                Verdict::Allowed => {}
+                Verdict::Warned(listed) => {
+                    say::note(format_args!("warning: `{name}` is set: {}", listed.reason));
+                }
+                Verdict::Refused(_) => all_pass = false,
             }
         }
-        let refused = refused::refusals(self.variables(), NOTHING_LIFTED);
-        if refused.is_empty() {
+        if all_pass {
             return Ok(());
         }
         // Only now is the config worth reading.

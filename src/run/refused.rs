@@ -135,10 +135,41 @@ impl Line {
 /// The lines that `name` is on, in the order in which the classes count. Most are passed
 /// over by their first letter: this runs for each variable of each start.
 fn lines_on(name: &[u8]) -> impl Iterator<Item = Line> {
-    let first = name.first().map(u8::to_ascii_uppercase);
-    let may_match = move |line: &&Line| Some(line.first) == first || line.first == b'*';
+    let by_first = name.first().map_or(&BY_FIRST[0], |&first| &BY_FIRST[bucket(first)]);
+    let set = |word: usize| {
+        let mut left = by_first[word];
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            INDEX.get(64 * word + bit).filter(|_| bit < 64)
+        })
+    };
     let of_form = |line: &&Line| matches(line.pattern().as_bytes(), name, Case::Ignored);
-    INDEX.iter().filter(may_match).filter(of_form).copied()
+    (0..WORDS).flat_map(set).filter(of_form).copied()
+}
+
+const WORDS: usize = LINES.div_ceil(64);
+const BUCKETS: usize = 32;
+/// For each bucket of first letters the lines that can match, a bit each.
+static BY_FIRST: [[u64; WORDS]; BUCKETS] = by_first();
+
+/// One for each letter in either case, and for `_`.
+const fn bucket(first: u8) -> usize {
+    first as usize % BUCKETS
+}
+
+const fn by_first() -> [[u64; WORDS]; BUCKETS] {
+    let index = index();
+    let mut by_first = [[0; WORDS]; BUCKETS];
+    let mut at = 0;
+    while at < LINES * BUCKETS {
+        let (line, letter) = (at / BUCKETS, at % BUCKETS);
+        if index[line].first == b'*' || bucket(index[line].first) == letter {
+            by_first[letter][line / 64] |= 1 << (line % 64);
+        }
+        at += 1;
+    }
+    by_first
 }
 
 /// In which order the classes count, and have to stand.

@@ -7,8 +7,8 @@ const FIRST_CAPACITY_BYTES: usize = 512;
 /// moves, a buffer is there twice, and locked memory is scarce.
 const GROWTH_MAX_BYTES: usize = 1 << 20;
 
-/// Plaintext of a length that is not known yet. Each growth moves it within
-/// secret memory and wipes the place it leaves.
+/// Plaintext of a length that is not known yet. While it is short each growth moves it
+/// within secret memory and wipes the place it leaves; a long one grows where it is.
 #[derive(Debug)]
 pub struct SecureBuffer {
     bytes: SecureBytes,
@@ -51,9 +51,12 @@ impl SecureBuffer {
         let needed = self.len.checked_add(wanted).ok_or(OutOfSecretMemory)?;
         if needed > self.bytes.len() {
             let growth = self.bytes.len().min(GROWTH_MAX_BYTES);
-            let mut grown = SecureBytes::zeroed(needed.max(self.bytes.len() + growth))?;
-            grown.expose_mut()[..self.len].copy_from_slice(self.as_slice());
-            self.bytes = grown;
+            let wanted = needed.max(self.bytes.len() + growth);
+            if !self.bytes.grow(wanted - self.bytes.len()) {
+                let mut grown = SecureBytes::zeroed(wanted)?;
+                grown.expose_mut()[..self.len].copy_from_slice(self.as_slice());
+                self.bytes = grown;
+            }
         }
         Ok(&mut self.bytes.expose_mut()[self.len..])
     }

@@ -66,6 +66,14 @@ impl SecureBytes {
         &mut self.slot.as_mut_slice()[..self.len]
     }
 
+    /// Makes a long one longer in place, by `more` bytes at least, which are zero. False
+    /// if that can't be done; then nothing has changed.
+    pub(super) fn grow(&mut self, more: usize) -> bool {
+        let grown = self.len == self.slot.as_slice().len() && arena::grow(&mut self.slot, more);
+        self.len = if grown { self.slot.as_slice().len() } else { self.len };
+        grown
+    }
+
     /// Shortens to `len` bytes and wipes the rest. No effect if `len` is not smaller.
     pub fn truncate(&mut self, len: usize) {
         if len < self.len {

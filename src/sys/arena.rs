@@ -16,7 +16,10 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::region::{Protection, Region, RegionError};
+use super::{
+    region::{Protection, Region, RegionError},
+    spare,
+};
 
 const GRANULE_BYTES: usize = 16;
 const CANARY_BYTES: usize = 8;
@@ -133,7 +136,7 @@ fn granules_for(len: usize) -> usize {
 }
 
 fn allocate_large(len: usize) -> Result<Slot, RegionError> {
-    let region = Region::map(len + CANARY_BYTES, Protection::Locked)?;
+    let region = spare::take_or_map(len + CANARY_BYTES)?;
     // SAFETY: the region has at least `len + CANARY_BYTES` bytes. The value ends
     // where it ends, so that one byte too many meets the guard page.
     let value = unsafe { region.base().add(region.len() - len) };
@@ -146,6 +149,26 @@ fn allocate_large(len: usize) -> Result<Slot, RegionError> {
     Ok(Slot { value, len, own: Some(region) })
 }
 
+/// Makes a large value longer where it is, by `more` bytes at least. False if it is not
+/// a large one or can't grow: the caller then moves it to a new place.
+pub(crate) fn grow(slot: &mut Slot, more: usize) -> bool {
+    let Some(region) = &mut slot.own else {
+        return false;
+    };
+    let Some(wanted) = region.len().checked_add(more) else {
+        return false;
+    };
+    let before = region.len() - slot.len;
+    if region.grow(wanted).is_err() {
+        return false;
+    }
+    // It still ends where the guard page begins, and what precedes it moved along.
+    slot.len = region.len() - before;
+    // SAFETY: `before` is at most the region's length.
+    slot.value = unsafe { region.base().add(before) };
+    true
+}
+
 /// Wipes a slot and gives it back.
 pub(crate) fn free(slot: &mut Slot) {
     let Some(region) = slot.own.take() else {
@@ -156,7 +179,7 @@ pub(crate) fn free(slot: &mut Slot) {
     let canary = arena(Shelf::Values).canary;
     // SAFETY: the 8 bytes before the value belong to the region, still mapped.
     check_canary(unsafe { slot.value.sub(CANARY_BYTES) }, canary);
-    drop(region);
+    spare::keep(region);
 }
 
 /// Wipes a block and gives it back.
@@ -234,13 +257,13 @@ impl Extent {
     /// Maps `wished` bytes or, near the limit, half and half again, down to `needed`.
     fn map(mut wished: usize, needed: usize, weakest: Protection) -> Result<Self, RegionError> {
         loop {
-            match Region::map(wished, Protection::Locked) {
+            match spare::map(wished, Protection::Locked) {
                 Ok(region) => return Ok(Self::over(region)),
                 Err(_) if wished / 2 < needed => break,
                 Err(_) => wished /= 2,
             }
         }
-        Region::map(wished, weakest).map(Self::over)
+        spare::map(wished, weakest).map(Self::over)
     }
 
     fn over(region: Region) -> Self {

@@ -1,7 +1,7 @@
 //! `execve`, and the block of strings that it is given.
 //!
-//! The block is one [`Region`]: the kernel copies the strings into the new
-//! program and then clears the region's pages with the rest of this process.
+//! The block is secret memory: the kernel copies the strings into the new
+//! program and then clears the block's pages with the rest of this process.
 //! `std::process::Command` would leave six copies of each value on the heap.
 
 use std::{
@@ -10,7 +10,14 @@ use std::{
     ptr,
 };
 
-use super::region::{Protection, Region, RegionError};
+use super::{
+    arena::{self, Slot},
+    region::{Protection, Region, RegionError},
+};
+
+/// Up to this size the block lies in the arena, on pages that are there already. A
+/// mapping of its own costs a run of a few secrets more than all that is written to it.
+const IN_ARENA_MAX_BYTES: usize = 2 << 10;
 
 /// Where `execvp` looks when there is no PATH (glibc's confstr(_CS_PATH)).
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
@@ -20,11 +27,50 @@ const SHELL: &CStr = c"/bin/sh";
 /// An environment, or any list of strings, ready for `execve`.
 #[derive(Debug)]
 pub struct Block {
-    region: Region,
-    /// Bytes taken by strings, from the region's start.
+    memory: Memory,
+    /// Bytes taken by strings, from the memory's start.
     used: usize,
-    /// Entries: offsets into the region, or strings that live elsewhere.
+    /// Entries: offsets into the memory, or strings that live elsewhere.
     entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Arena(Slot),
+    Own(Region),
+}
+
+impl Memory {
+    fn map(bytes: usize) -> Result<Self, RegionError> {
+        if bytes <= IN_ARENA_MAX_BYTES
+            && let Ok(slot) = arena::allocate(bytes)
+        {
+            return Ok(Self::Arena(slot));
+        }
+        Region::map(bytes, Protection::Plain).map(Self::Own)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Arena(slot) => slot.as_slice(),
+            Self::Own(region) => region.as_slice(),
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        match self {
+            Self::Arena(slot) => slot.as_mut_slice(),
+            Self::Own(region) => region.as_mut_slice(),
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Self::Arena(slot) = self {
+            arena::free(slot);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +86,7 @@ impl Block {
     /// [`RegionError::OutOfMemory`]. Where locked memory is short the block takes
     /// [`Protection::Plain`], since it lives for less than a millisecond.
     pub fn with_capacity(bytes: usize) -> Result<Self, RegionError> {
-        let region = Region::map(bytes, Protection::Plain)?;
-        Ok(Self { region, used: 0, entries: Vec::new() })
+        Ok(Self { memory: Memory::map(bytes)?, used: 0, entries: Vec::new() })
     }
 
     /// Adds a string made of `parts`, and its NUL.
@@ -52,7 +97,7 @@ impl Block {
         let start = self.used;
         for part in parts.iter().copied().chain([b"\0".as_slice()]) {
             let end = self.used.checked_add(part.len()).ok_or(RegionError::OutOfMemory)?;
-            let room = self.region.as_mut_slice().get_mut(self.used..end);
+            let room = self.memory.as_mut_slice().get_mut(self.used..end);
             room.ok_or(RegionError::OutOfMemory)?.copy_from_slice(part);
             self.used = end;
         }
@@ -67,7 +112,7 @@ impl Block {
 
     /// The array that `execve` wants: a pointer for each string, then a null one.
     fn pointers(&self) -> Vec<*const libc::c_char> {
-        let base = self.region.as_slice();
+        let base = self.memory.as_slice();
         let one = |entry: &Entry| match *entry {
             Entry::Inside(offset) => base[offset..].as_ptr().cast(),
             Entry::Elsewhere(string) => string.as_ptr(),

@@ -11,6 +11,7 @@ pub mod process;
 pub mod random;
 mod readable;
 mod region;
+pub(crate) mod spare;
 pub mod stack;
 pub mod start;
 pub mod terminal;

@@ -31,6 +31,11 @@ pub enum RegionError {
     OutOfMemory,
 }
 
+/// Regions from this size on hold one value and may have to [`grow`](Region::grow).
+const GROWABLE_MIN_BYTES: usize = 64 << 10;
+/// How far they can: a message of the largest size, and what doubling adds.
+const GROWABLE_MAX_BYTES: usize = 16 << 20;
+
 /// The weakest protection any region of this process has had to accept, as a [`Protection`].
 static WEAKEST: AtomicU8 = AtomicU8::new(Protection::Secret as u8);
 /// Set once the kernel has said that it has no `memfd_secret`, so that it is not asked again.
@@ -87,6 +92,43 @@ impl Region {
         region.protection = region.back_with_memory(weakest)?;
         WEAKEST.fetch_max(region.protection as u8, Ordering::Relaxed);
         Ok(region)
+    }
+
+    /// Makes it `len` bytes or more without touching what is there: the pages move to
+    /// new addresses, none is copied and none is asked of the kernel anew, which for
+    /// secret ones costs more than anything that is written to them.
+    ///
+    /// # Errors
+    /// [`RegionError::LockLimit`] if the kernel will not lock or back that much; the
+    /// region is then as it was.
+    pub fn grow(&mut self, len: usize) -> Result<(), RegionError> {
+        let len = len.next_multiple_of(self.page).max(self.len);
+        let total = len.checked_add(2 * self.page).ok_or(RegionError::OutOfMemory)?;
+        if self.protection == Protection::Secret && len > backed_bytes(self.len) {
+            return Err(RegionError::LockLimit);
+        }
+        let whole = map_inaccessible(total).ok_or(RegionError::OutOfMemory)?;
+        // SAFETY: the reservation has a page before and after these `len` bytes.
+        let base = unsafe { whole.add(self.page) };
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: `&mut self` says that nobody else has a reference into the region,
+        // and what is replaced at `base` is the reservation of this very call.
+        let moved =
+            unsafe { libc::mremap(self.base.as_ptr().cast(), self.len, len, flags, base.as_ptr()) };
+        if moved == libc::MAP_FAILED {
+            // SAFETY: the reservation of this call, which nobody has seen.
+            unsafe { libc::munmap(whole.as_ptr().cast(), total) };
+            return Err(RegionError::LockLimit);
+        }
+        // Page by page: between them another thread may have mapped something by now.
+        for guard in
+            [self.base.as_ptr().wrapping_sub(self.page), self.base.as_ptr().wrapping_add(self.len)]
+        {
+            // SAFETY: the two guard pages of the old reservation, still this value's.
+            unsafe { libc::munmap(guard.cast(), self.page) };
+        }
+        (self.base, self.len) = (base, len);
+        Ok(())
     }
 
     fn back_with_memory(&self, weakest: Protection) -> Result<Protection, RegionError> {
@@ -202,7 +244,7 @@ fn map_secret(base: NonNull<u8>, len: usize) -> bool {
         NO_SECRET_MEMORY.fetch_or(!transient, Ordering::Relaxed);
         return false;
     }
-    let Ok(size) = libc::off_t::try_from(len) else {
+    let Ok(size) = libc::off_t::try_from(backed_bytes(len)) else {
         return false;
     };
     // SAFETY: `fd` is ours, open, and closed here and nowhere else. The mapping
@@ -215,6 +257,16 @@ fn map_secret(base: NonNull<u8>, len: usize) -> bool {
     };
     // A forked child would share these pages, so it must not have them.
     mapped && advise(base, len, libc::MADV_DONTFORK)
+}
+
+/// How long the file behind a secret region of `len` bytes is. It can be sized once and
+/// its length costs nothing, so that of a large one leaves room to grow. A limit on the
+/// size of files (RLIMIT_FSIZE) counts here too, and going over it is a deadly signal.
+fn backed_bytes(len: usize) -> usize {
+    if len < GROWABLE_MIN_BYTES || super::process::file_size_is_limited() {
+        return len;
+    }
+    len.max(GROWABLE_MAX_BYTES)
 }
 
 fn errno() -> libc::c_int {

@@ -22,6 +22,9 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 
 const HEADROOM_BYTES: usize = 4 << 10;
 /// What [`wipe_below`] clears: more than any call before `execve` has reached.
 const WIPED_BYTES: usize = 64 << 10;
+const WIPED_STEP_BYTES: usize = 2 << 10;
+/// The smallest page of any machine.
+const PAGE_MIN_BYTES: usize = 4 << 10;
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 
@@ -63,11 +66,34 @@ pub fn with_secret_stack<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Wipes what calls before this one have left on the stack, below the caller's frame.
+///
+/// Pages that nobody has used yet are left out: asking for each of them costs more than
+/// all the rest of the wiping.
 #[inline(never)]
 pub fn wipe_below() {
-    let mut below = [0u8; WIPED_BYTES];
+    let page = super::region::page_bytes();
+    let mut here = 0u8;
+    let top = (&raw mut here as usize) & !(page - 1);
+    let lowest = top.saturating_sub(WIPED_BYTES);
+    let mut resident = [1u8; WIPED_BYTES / PAGE_MIN_BYTES];
+    // SAFETY: the vector has a byte for each page of the range. Where part of the range
+    // is not mapped the call fails, and every page counts as used.
+    let known = unsafe { libc::mincore(lowest as *mut _, top - lowest, resident.as_mut_ptr()) };
+    let unused = resident.iter().take_while(|page| known == 0 && **page & 1 == 0).count();
+    wipe_down_to(lowest + unused * page);
+}
+
+/// Wipes from this frame down to `lowest`: by frames of its own, since nothing below the
+/// stack pointer may be written to.
+#[inline(never)]
+fn wipe_down_to(lowest: usize) {
+    let mut below = [0u8; WIPED_STEP_BYTES];
     super::arena::wipe(&mut below);
-    // The compiler must believe that somebody reads it.
+    if (&raw const below as usize) > lowest {
+        wipe_down_to(lowest);
+    }
+    // The compiler must believe that somebody reads it, after the call, or it would
+    // make a loop of it that wipes one frame again and again.
     std::hint::black_box(&below);
 }
 

@@ -1,5 +1,7 @@
 //! Noise IK: a handshake, and then messages that only the two peers can read.
 
+use std::sync::{Arc, Mutex};
+
 use snow::{Builder, HandshakeState, TransportState, params::NoiseParams};
 
 use super::{
@@ -51,9 +53,14 @@ impl From<snow::Error> for ChannelError {
     }
 }
 
-fn builder<'k>(local: &'k KeyPair, prologue: &'k [u8]) -> Result<Builder<'k>, ChannelError> {
+fn builder<'k>(
+    local: &'k KeyPair,
+    ephemeral: Option<KeyPair>,
+    prologue: &'k [u8],
+) -> Result<Builder<'k>, ChannelError> {
     let params: NoiseParams = NOISE_NAME.parse()?;
-    let resolver = Resolver { static_public: *local.public(), shared: local.shared().cloned() };
+    let (shared, ephemeral) = (local.shared().cloned(), Arc::new(Mutex::new(ephemeral)));
+    let resolver = Resolver { static_public: *local.public(), shared, ephemeral };
     Ok(Builder::with_resolver(params, Box::new(resolver))
         .local_private_key(local.private().expose())?
         .prologue(prologue)?)
@@ -76,7 +83,8 @@ impl Initiator {
         daemon: &PublicStaticKey,
     ) -> Result<(Self, Vec<u8>), ChannelError> {
         let greeting = frame::greeting(PROTOCOL_VERSION);
-        let mut state = builder(local, &greeting)?.remote_public_key(daemon)?.build_initiator()?;
+        let mut state =
+            builder(local, None, &greeting)?.remote_public_key(daemon)?.build_initiator()?;
         let mut first = greeting.to_vec();
         first.resize(greeting.len() + FIRST_MESSAGE_BYTES, 0);
         let len = with_secret_stack(|| state.write_message(&[], &mut first[greeting.len()..]))?;
@@ -96,17 +104,20 @@ impl Initiator {
 
 /// Answers a client's first frame. Returns the channel, the answer to send, and
 /// the client's static key, which the caller looks up before it trusts anything.
+/// `ephemeral` is a fresh pair for this handshake alone, if one was made ahead; what
+/// it remembers of the client's static key need not be computed while that waits.
 ///
 /// # Errors
 /// [`FrameError::Version`] for a protocol that is not served, otherwise
 /// [`ChannelError::Refused`] or another [`FrameError`].
 pub fn respond(
     local: &KeyPair,
+    ephemeral: Option<KeyPair>,
     first_frame: &[u8],
 ) -> Result<(Channel, Vec<u8>, PublicStaticKey), ChannelError> {
     let message = frame::split_greeting(first_frame)?;
     let greeting = frame::greeting(PROTOCOL_VERSION);
-    let mut state = builder(local, &greeting)?.build_responder()?;
+    let mut state = builder(local, ephemeral, &greeting)?.build_responder()?;
     // A payload here could be replayed by anybody, so none is accepted.
     with_secret_stack(|| state.read_message(message, &mut []))?;
     let client = state.get_remote_static().and_then(|key| key.try_into().ok());
@@ -133,18 +144,35 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Malformed`] beyond [`MESSAGE_MAX_BYTES`].
     pub fn seal(&mut self, message: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError> {
+        let mut plaintext = SecureBytes::zeroed(message.len().min(PIECE_BYTES) + 1)?;
+        self.seal_through(plaintext.expose_mut(), message, out)
+    }
+
+    /// As [`seal`](Self::seal), for a message without secrets: in ordinary memory.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_plain(&mut self, message: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError> {
+        let mut plaintext = vec![0; message.len().min(PIECE_BYTES) + 1];
+        self.seal_through(&mut plaintext, message, out)
+    }
+
+    fn seal_through(
+        &mut self,
+        plaintext: &mut [u8],
+        message: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ChannelError> {
         if message.len() > MESSAGE_MAX_BYTES {
             return Err(ChannelError::Malformed);
         }
         let mut pieces = message.chunks(PIECE_BYTES).peekable();
-        let mut plaintext = SecureBytes::zeroed(message.len().min(PIECE_BYTES) + 1)?;
         loop {
             let piece = pieces.next().unwrap_or_default();
             let flag = if pieces.peek().is_some() { MORE } else { LAST };
-            plaintext.truncate(piece.len() + 1);
-            plaintext.expose_mut()[0] = flag;
-            plaintext.expose_mut()[1..].copy_from_slice(piece);
-            self.seal_frame(plaintext.expose(), out)?;
+            plaintext[0] = flag;
+            plaintext[1..=piece.len()].copy_from_slice(piece);
+            self.seal_frame(&plaintext[..=piece.len()], out)?;
             if flag == LAST {
                 return Ok(());
             }
@@ -169,16 +197,19 @@ impl Channel {
     /// [`ChannelError::Malformed`] for a bad flag or a message over [`MESSAGE_MAX_BYTES`].
     pub fn open(&mut self, frame: &[u8], message: &mut SecureBuffer) -> Result<bool, ChannelError> {
         let len = frame.len().checked_sub(TAG_BYTES).ok_or(ChannelError::Refused)?;
-        let mut plaintext = SecureBytes::zeroed(len)?;
-        let (state, opened) = (&mut self.state, plaintext.expose_mut());
-        with_secret_stack(|| state.read_message(frame, opened))?;
-        let (&flag, piece) = plaintext.expose().split_first().ok_or(ChannelError::Malformed)?;
-        if message.as_slice().len() + piece.len() > MESSAGE_MAX_BYTES {
+        let piece_len = len.checked_sub(1).ok_or(ChannelError::Malformed)?;
+        if message.as_slice().len() + piece_len > MESSAGE_MAX_BYTES {
             return Err(ChannelError::Malformed);
         }
-        message.extend(piece)?;
+        // Opened at its place: a buffer between would be as many secret pages again.
+        let opened = &mut message.spare(len)?[..len];
+        let state = &mut self.state;
+        with_secret_stack(|| state.read_message(frame, opened))?;
+        let flag = opened[0];
+        opened.copy_within(1.., 0);
+        message.advance(piece_len);
         match flag {
-            MORE if !piece.is_empty() => Ok(false),
+            MORE if piece_len > 0 => Ok(false),
             LAST => Ok(true),
             _ => Err(ChannelError::Malformed),
         }
@@ -192,7 +223,7 @@ mod tests {
     fn pair() -> (Channel, Channel, PublicStaticKey, KeyPair) {
         let (daemon, client) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let (initiator, first) = Initiator::begin(&client, daemon.public()).unwrap();
-        let (responder, answer, seen) = respond(&daemon, &first).unwrap();
+        let (responder, answer, seen) = respond(&daemon, None, &first).unwrap();
         (initiator.finish(&answer).unwrap(), responder, seen, client)
     }
 
@@ -265,10 +296,10 @@ mod tests {
             flipped[at] ^= 0x40;
             // The top bit of a point is ignored by X25519, so another is flipped;
             // the transcript covers every byte all the same.
-            assert!(respond(&daemon, &flipped).is_err(), "byte {at}");
-            assert!(respond(&daemon, &first[..at]).is_err(), "cut at {at}");
+            assert!(respond(&daemon, None, &flipped).is_err(), "byte {at}");
+            assert!(respond(&daemon, None, &first[..at]).is_err(), "cut at {at}");
         }
-        assert!(respond(&daemon, &[first.as_slice(), b"x"].concat()).is_err());
+        assert!(respond(&daemon, None, &[first.as_slice(), b"x"].concat()).is_err());
     }
 
     #[test]
@@ -276,13 +307,13 @@ mod tests {
         let (daemon, client) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         for at in 0..SECOND_MESSAGE_BYTES {
             let (initiator, first) = Initiator::begin(&client, daemon.public()).unwrap();
-            let (_, mut answer, _) = respond(&daemon, &first).unwrap();
+            let (_, mut answer, _) = respond(&daemon, None, &first).unwrap();
             answer[at] ^= 1;
             assert!(initiator.finish(&answer).is_err(), "byte {at}");
         }
         let (initiator, _) = Initiator::begin(&client, daemon.public()).unwrap();
         let (_, unrelated) = Initiator::begin(&client, daemon.public()).unwrap();
-        let (_, answer, _) = respond(&daemon, &unrelated).unwrap();
+        let (_, answer, _) = respond(&daemon, None, &unrelated).unwrap();
         assert!(initiator.finish(&answer).is_err(), "an answer to another handshake");
     }
 

@@ -21,8 +21,8 @@ pub const KEY_FILE_MAX_BYTES: usize = 4 * KEY_BYTES;
 /// A public static key.
 pub type PublicStaticKey = [u8; KEY_BYTES];
 
-/// What the Diffie-Hellman of a static key with one peer's static key gives. It is
-/// the same in every handshake of the two, and a quarter of one's work.
+/// What the Diffie-Hellman of a key with one peer's static key gives. Between two
+/// static keys it is the same in every handshake, and a quarter of one's work.
 #[derive(Debug)]
 pub struct StaticShared {
     peer: PublicStaticKey,
@@ -140,6 +140,11 @@ impl KeyPair {
     #[must_use]
     pub fn private(&self) -> &SecureBytes {
         &self.private
+    }
+
+    /// The private half, and what it shares with a peer, for who will use nothing else.
+    pub(super) fn into_private(self) -> (Option<SecureBytes>, Option<Arc<StaticShared>>) {
+        (Some(self.private), self.shared)
     }
 
     /// The public half.

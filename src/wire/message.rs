@@ -19,6 +19,9 @@ pub use super::{
 };
 use crate::secret::{OutOfSecretMemory, SecureBuffer};
 
+/// What a run of a hundred secrets asks for fits in this.
+const PLAIN_CAPACITY_BYTES: usize = 8 << 10;
+
 /// A value on its way. Says nothing of itself in `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
@@ -111,6 +114,16 @@ pub enum Request<'b> {
     /// A part of an import that is too long for one message.
     #[n(32)]
     ImportPart(#[b(0)] ImportPart<'b>),
+}
+
+impl Request<'_> {
+    /// Whether it names secrets and brings none: such a request may be put together in
+    /// ordinary memory, of which a long one takes many pages. Listed by what is known to be
+    /// harmless, so that a new request is a secret one until somebody says otherwise.
+    #[must_use]
+    pub fn is_without_secrets(&self) -> bool {
+        matches!(self, Self::Resolve(_) | Self::Get(_) | Self::List(_) | Self::Status)
+    }
 }
 
 /// A vault and its password.
@@ -278,6 +291,15 @@ pub fn encode_into<M: Encode<()>>(
 ) -> Result<SecureBuffer, OutOfSecretMemory> {
     minicbor::encode(message, &mut buffer).map_err(|_| OutOfSecretMemory)?;
     Ok(buffer)
+}
+
+/// Encodes a message that [brings no secret](Request::is_without_secrets).
+#[must_use]
+pub fn encode_plain<M: Encode<()>>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(PLAIN_CAPACITY_BYTES);
+    // Writing to memory of one's own does not fail.
+    let _ = minicbor::encode(message, &mut bytes);
+    bytes
 }
 
 /// A message that can't be decoded. Says nothing of its bytes.

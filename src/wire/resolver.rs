@@ -5,7 +5,7 @@
 //! from one buffer straight into the other, so that no plaintext ever lies in
 //! the buffer that goes to the socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aes_gcm::{
     Aes256Gcm, KeyInit, Nonce,
@@ -21,7 +21,7 @@ use snow::{
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::identity::{KEY_BYTES, PublicStaticKey, StaticShared};
+use super::identity::{KEY_BYTES, KeyPair, PublicStaticKey, StaticShared};
 use crate::{secret::SecureBytes, sys::random};
 
 /// Bytes of an AES-GCM tag.
@@ -35,6 +35,9 @@ const BLAKE2S_HASH_BYTES: usize = 32;
 pub(super) struct Resolver {
     pub(super) static_public: PublicStaticKey,
     pub(super) shared: Option<Arc<StaticShared>>,
+    /// The handshake's ephemeral pair, if it was made ahead. Whoever takes it has it
+    /// alone: an ephemeral key that served twice would be none.
+    pub(super) ephemeral: Arc<Mutex<Option<KeyPair>>>,
 }
 
 impl CryptoResolver for Resolver {
@@ -43,8 +46,8 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        let shared = self.shared.clone();
-        let dh = X25519 { private: None, public: self.static_public, shared };
+        let (shared, ahead) = (self.shared.clone(), Arc::clone(&self.ephemeral));
+        let dh = X25519 { private: None, public: self.static_public, shared, ahead };
         matches!(choice, DHChoice::Curve25519).then(|| Box::new(dh) as Box<dyn Dh>)
     }
 
@@ -71,8 +74,9 @@ struct X25519 {
     /// `None` until it is set; also if secret memory ran out, which makes `dh` fail.
     private: Option<SecureBytes>,
     public: PublicStaticKey,
-    /// Of the static key alone: `generate` forgets it.
+    /// What this very key shares with one peer: `generate` replaces it.
     shared: Option<Arc<StaticShared>>,
+    ahead: Arc<Mutex<Option<KeyPair>>>,
 }
 
 impl X25519 {
@@ -103,9 +107,10 @@ impl Dh for X25519 {
     }
 
     fn generate(&mut self, _: &mut dyn Random) -> Result<(), Error> {
-        self.private = Some(SecureBytes::random(KEY_BYTES).map_err(|_| Error::Rng)?);
-        self.shared = None;
-        self.public = PublicKey::from(&self.secret()?).to_bytes();
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let pair = ahead.map_or_else(KeyPair::generate, Ok).map_err(|_| Error::Rng)?;
+        self.public = *pair.public();
+        (self.private, self.shared) = pair.into_private();
         Ok(())
     }
 

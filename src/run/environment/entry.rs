@@ -1,7 +1,7 @@
 //! One string of an environment.
 
-use super::{EnvironmentProblem, MAX_ARG_STRLEN};
-use crate::{run::variable::VariableName, secret::SecureBytes};
+use super::{EnvironmentProblem, MAX_ARG_STRLEN, SecretValue};
+use crate::run::variable::VariableName;
 
 /// How a function that bash imports from the environment starts (CVE-2014-6271).
 const FUNCTION: &[u8] = b"() {";
@@ -23,7 +23,7 @@ pub enum Entry<'a> {
         /// The variable.
         name: &'a VariableName,
         /// Its value.
-        value: SecureBytes,
+        value: SecretValue<'a>,
     },
 }
 
@@ -53,7 +53,7 @@ impl<'a> Entry<'a> {
         match self {
             Self::Inherited(text) => text.len() + 1,
             Self::Plain { name, value } => name.len() + value.len() + 2,
-            Self::Secret { name, value } => name.len() + value.len() + 2,
+            Self::Secret { name, value } => name.len() + value.expose().len() + 2,
         }
     }
 

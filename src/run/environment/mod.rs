@@ -8,6 +8,7 @@ mod entry;
 mod filter;
 mod limits;
 mod problem;
+mod value;
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,12 +17,12 @@ use super::{
     pattern::NamePattern,
     variable::VariableName,
 };
-use crate::secret::SecureBytes;
 
 pub use entry::Entry;
 use entry::name_of;
 pub use limits::{MAX_ARG_STRLEN, TooLarge, kernel_limit};
 pub use problem::EnvironmentProblem;
+pub use value::SecretValue;
 
 /// What `--clean` keeps.
 pub const CLEAN: [&str; 10] =
@@ -43,7 +44,7 @@ pub struct Resolved<'a> {
     /// The variable, or the name that templates know it by.
     pub name: &'a VariableName,
     /// Its value.
-    pub value: SecureBytes,
+    pub value: SecretValue<'a>,
     /// Whether only templates may have it.
     pub hidden: bool,
 }
@@ -205,6 +206,7 @@ fn set_here(sources: Sources<'_>) -> (Vec<Entry<'_>>, Vec<EnvironmentProblem>) {
     let plain = vars.iter().filter(|(name, _)| !taken.contains(name));
     let mut set: Vec<_> = plain.map(|(name, value)| Entry::Plain { name, value }).collect();
     let shown = secrets.into_iter().filter(|secret| !secret.hidden);
+    let composed = composed.into_iter().map(|(name, value)| (name, SecretValue::Made(value)));
     let values = shown.map(|secret| (secret.name, secret.value)).chain(composed);
     set.extend(values.map(|(name, value)| Entry::Secret { name, value }));
     problems.extend(set.iter().filter_map(Entry::problem));

@@ -34,7 +34,7 @@ impl Case<'_> {
         let names: Vec<_> = self.secrets.iter().map(|(n, ..)| name(n)).collect();
         let secrets = self.secrets.iter().zip(&names).map(|((_, value, hidden), name)| Resolved {
             name,
-            value: SecureBytes::copy_from(value).unwrap(),
+            value: SecretValue::Answered(value),
             hidden: *hidden,
         });
         let secrets = secrets.collect();
