@@ -1,145 +1,157 @@
-# Completion of pds(1) for bash. tests/docs.rs compares it with the command line.
-# It starts nothing but ls: completing never unlocks, asks or prolongs anything.
+# Completion of pds(1) for bash. Made from the description of the command line:
+# PDS_WRITE=1 cargo test --test claims completions::
+# It starts no daemon: completing never unlocks, asks or prolongs anything.
 
-_pds_commands='run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help'
+# The commands below a command.
+_pds_below() {
+    list=()
+    case $1 in
+        '') list=(run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
+        audit) list=(show follow verify) ;;
+    esac
+}
 
 # The options of a command.
 _pds_options() {
+    list=()
     case $1 in
-        pds) echo '-h --help -V --version' ;;
-        run) echo '-m --manifest -p --profile -e --env --clean --dry-run --password-file --no-prompt -h --help' ;;
-        init) echo '-p --profile --password-file --no-prompt -h --help' ;;
-        set) echo '--stdin --from-file --generate --expires -p --profile --password-file --no-prompt -h --help' ;;
-        get) echo '--version --json -p --profile --password-file --no-prompt -h --help' ;;
-        history) echo '--json -p --profile --password-file --no-prompt -h --help' ;;
-        rollback) echo '--to -p --profile --password-file --no-prompt -h --help' ;;
-        delete|rm) echo '-p --profile --password-file --no-prompt -h --help' ;;
-        rename) echo '-p --profile --password-file --no-prompt -h --help' ;;
-        list|ls) echo '--json -p --profile --password-file --no-prompt -h --help' ;;
-        import) echo '--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt -h --help' ;;
-        passwd) echo '--new-password-file -p --profile --password-file --no-prompt -h --help' ;;
-        backup) echo '--list -p --profile --password-file --no-prompt -h --help' ;;
-        restore) echo '--replace --list -p --profile --password-file --no-prompt -h --help' ;;
-        check) echo '-m --manifest -p --profile --json -h --help' ;;
-        allow) echo '--list -p --profile --password-file --no-prompt -h --help' ;;
-        disallow) echo '-p --profile --password-file --no-prompt -h --help' ;;
-        unlock) echo '--accept-older -p --profile --password-file --no-prompt -h --help' ;;
-        lock) echo '-p --profile -h --help' ;;
-        status) echo '--json -h --help' ;;
-        audit) echo '-h --help' ;;
-        daemon) echo '--ttl --idle -h --help' ;;
-        stop) echo '-h --help' ;;
-        help) echo '' ;;
+        '') list=(-h --help -V --version) ;;
+        run) list=(-m --manifest -p --profile -e --env --clean --dry-run --password-file --no-prompt -h --help) ;;
+        init) list=(-p --profile --password-file --no-prompt -h --help) ;;
+        set) list=(--stdin --from-file --generate --expires -p --profile --password-file --no-prompt -h --help) ;;
+        get) list=(--version --json -p --profile --password-file --no-prompt -h --help) ;;
+        history) list=(--json -p --profile --password-file --no-prompt -h --help) ;;
+        rollback) list=(--to -p --profile --password-file --no-prompt -h --help) ;;
+        delete | rm) list=(-p --profile --password-file --no-prompt -h --help) ;;
+        rename) list=(-p --profile --password-file --no-prompt -h --help) ;;
+        list | ls) list=(--json -p --profile --password-file --no-prompt -h --help) ;;
+        import) list=(--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt -h --help) ;;
+        passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
+        backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
+        restore) list=(--replace --list -p --profile --password-file --no-prompt -h --help) ;;
+        check) list=(-m --manifest -p --profile --json -h --help) ;;
+        allow) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
+        disallow) list=(-p --profile --password-file --no-prompt -h --help) ;;
+        unlock) list=(--accept-older -p --profile --password-file --no-prompt -h --help) ;;
+        lock) list=(-p --profile -h --help) ;;
+        status) list=(--json -h --help) ;;
+        audit) list=(-h --help) ;;
+        'audit show') list=(--key --client --project --outcome --json --since --until --running -h --help) ;;
+        'audit follow') list=(--key --client --project --outcome --json -h --help) ;;
+        'audit verify') list=(--json -h --help) ;;
+        daemon) list=(--ttl --idle -h --help) ;;
+        stop) list=(-h --help) ;;
     esac
 }
 
-# The options of a command of audit.
-_pds_audit_options() {
-    local filter='--key --client --project --outcome --json'
-    case $1 in
-        show) echo "$filter --since --until --running -h --help" ;;
-        follow) echo "$filter -h --help" ;;
-        verify) echo "--json -h --help" ;;
+# What follows an option, or stands at a place: sets `kind`.
+_pds_takes() {
+    kind=''
+    list=()
+    case "$1 $2" in
+        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | *' --client' | *' --env' | *' --expires' | *' --idle' | *' --key' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --until' | 'get --version' | *' -e') kind=free ;;
+        *' --format') kind=words list=(env json) ;;
+        *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
+        *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
+        'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --from-file' | *' --manifest' | *' --new-password-file' | *' --password-file' | *' -m') kind=file ;;
+        *' --profile' | *' -p') kind=profiles ;;
+        'run '[1-9]*) kind=program ;;
     esac
+    [[ -n $kind ]]
 }
 
-# The options that take the next word.
-_pds_takes_word() {
-    case $1 in
-        -m|--manifest|-p|--profile|-e|--env|--password-file|--from-file) return 0 ;;
-        --format|--prefix|--ttl|--idle) return 0 ;;
-        --expires|--version|--to|--new-password-file) return 0 ;;
+# Offers the names $2... behind $1, which is what of the word is no part of a name, such
+# as --format=. Not by compgen -W, which would run what stands in a name.
+_pds_offer() {
+    local before=$1 name strip=${COMP_WORDS[COMP_CWORD]}
+    # For readline a word ends at = and :, and it replaces what is behind the last.
+    [[ $strip =~ ^[=:]+$ ]] && strip=''
+    strip=${word%"$strip"}
+    shift
+    for name in "$@"; do
+        name=$before$name
+        [[ $name == "$word"* ]] && COMPREPLY+=("${name#"$strip"}")
+    done
+}
+
+# Offers what `kind` says, behind $1.
+_pds_offer_kind() {
+    local -a names
+    case $kind in
+        words) _pds_offer "$1" "${list[@]}" ;;
+        # Readline's own, which knows of tildes and quotes.
+        file) compopt -o default 2>/dev/null ;;
+        profiles)
+            mapfile -t names < <(_pds_names profiles)
+            _pds_offer "$1" "${names[@]}" ;;
     esac
-    return 1
 }
 
 # The profiles that have a vault.
-_pds_profiles() {
+_pds_names() {
     local home=${PDS_HOME:+$PDS_HOME/data}
     command ls -- "${home:-${XDG_DATA_HOME:-$HOME/.local/share}/pds}/vaults" 2>/dev/null
 }
 
-# The command at place $1 of the line completes as it would without pds.
+# The program at place $1 of the line completes as it would without pds.
 _pds_delegate() {
     if declare -F _comp_command_offset >/dev/null; then
         _comp_command_offset "$1"
     elif declare -F _command_offset >/dev/null; then
         _command_offset "$1"
     elif ((COMP_CWORD == $1)); then
-        mapfile -t COMPREPLY < <(compgen -c -- "$2")
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
     else
         compopt -o default 2>/dev/null
     fi
 }
 
 _pds() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-    local command='' i
+    local -a words=() at=() list=()
+    local i end word='' command='' option='' only='' kind='' place=0
     COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-            -*) ;;
-            *) command=${COMP_WORDS[i]}; break ;;
-        esac
+    # Readline has split at = and at :, so --format=e is three words.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        if ((i > 1)) && [[ ${COMP_WORDS[i]} =~ ^[=:]+$ || ${COMP_WORDS[i-1]} =~ ^[=:]+$ ]]; then
+            words[-1]+=${COMP_WORDS[i]}
+        else
+            words+=("${COMP_WORDS[i]}")
+            at+=("$i")
+        fi
     done
-    if [[ -z $command ]]; then
-        case $word in
-            -*) mapfile -t COMPREPLY < <(compgen -W "$(_pds_options pds)" -- "$word") ;;
-            *) mapfile -t COMPREPLY < <(compgen -W "$_pds_commands" -- "$word") ;;
-        esac
-        return
+    end=$((${#words[@]} - 1))
+    word=${words[end]}
+    for ((i = 1; i < end; i++)); do
+        if [[ -n $option ]]; then
+            option=''
+        elif [[ -z $only && ${words[i]} == -- ]]; then
+            only=places
+        elif [[ -z $only && ${words[i]} == -?* ]]; then
+            _pds_takes "$command" "${words[i]}" && option=${words[i]}
+        elif ((place == 0)) && _pds_below "$command" && [[ " ${list[*]} " == *" ${words[i]} "* ]]; then
+            command+=${command:+ }${words[i]}
+        else
+            _pds_takes "$command" $((++place))
+            [[ $kind == program ]] && { _pds_delegate "${at[i]}"; return; }
+        fi
+    done
+    if [[ -n $option ]]; then
+        _pds_takes "$command" "$option"
+        _pds_offer_kind ''
+    elif [[ -z $only && $word == --*=* ]]; then
+        option=${word%%=*}
+        _pds_takes "$command" "$option" || _pds_takes "$command" "$option=" || return
+        _pds_offer_kind "$option="
+    elif [[ -z $only && $word == -* ]]; then
+        _pds_options "$command"
+        _pds_offer '' "${list[@]}"
+    else
+        ((place == 0)) && _pds_below "$command" && _pds_offer '' "${list[@]}"
+        _pds_takes "$command" $((place + 1)) || return
+        [[ $kind == program ]] && { _pds_delegate "${at[end]}"; return; }
+        _pds_offer_kind ''
     fi
-    if [[ $command == run ]]; then
-        for ((i++; i <= COMP_CWORD; i++)); do
-            if [[ ${COMP_WORDS[i]} == -- ]]; then
-                ((i < COMP_CWORD)) && { _pds_delegate $((i + 1)) "$word"; return; }
-                break
-            elif _pds_takes_word "${COMP_WORDS[i]}"; then
-                # --env VAR=KEY is four words to bash, and --env=VAR=KEY five: for it = is a word.
-                [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
-                ((i++))
-            elif [[ ${COMP_WORDS[i]} == = ]]; then
-                ((i++))
-            elif [[ ${COMP_WORDS[i]} != -* ]]; then
-                _pds_delegate "$i" "$word"
-                return
-            fi
-        done
-    fi
-    # The same for what is being completed: --format=e is --format, =, e.
-    if [[ $word == = ]]; then
-        word=''
-    elif [[ $before == = ]]; then
-        before=${COMP_WORDS[COMP_CWORD-2]}
-        # Of P=F, what decides is whose value that is.
-        [[ $before != -* ]] && before=${COMP_WORDS[COMP_CWORD-3]}
-    fi
-    case $before in
-        -p|--profile) mapfile -t COMPREPLY < <(compgen -W "$(_pds_profiles)" -- "$word"); return ;;
-        -m|--manifest|--password-file|--from-file|--new-password-file)
-            compopt -o filenames 2>/dev/null
-            mapfile -t COMPREPLY < <(compgen -f -- "$word")
-            return ;;
-        --format) mapfile -t COMPREPLY < <(compgen -W 'env json' -- "$word"); return ;;
-        --outcome)
-            mapfile -t COMPREPLY < <(compgen -W 'granted denied failed ended not-watched' -- "$word")
-            return ;;
-        -e|--env|--prefix|--ttl|--idle|--expires|--version|--to) return ;;
-        --key|--client|--project|--since|--until) return ;;
-    esac
-    if [[ $command == audit && $COMP_CWORD -gt $((i + 1)) ]]; then
-        [[ $word == -* ]] || return
-        mapfile -t COMPREPLY < <(compgen -W "$(_pds_audit_options "${COMP_WORDS[i+1]}")" -- "$word")
-        return
-    fi
-    case $command:$word in
-        *:-*) mapfile -t COMPREPLY < <(compgen -W "$(_pds_options "$command")" -- "$word") ;;
-        help:*) mapfile -t COMPREPLY < <(compgen -W "$_pds_commands" -- "$word") ;;
-        audit:*) mapfile -t COMPREPLY < <(compgen -W 'show follow verify' -- "$word") ;;
-        import:*|backup:*|restore:*|allow:*|disallow:*)
-            compopt -o filenames 2>/dev/null
-            mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-    esac
 }
 
 complete -F _pds pds

@@ -1,18 +1,51 @@
-# Completion of pds(1) for fish. tests/docs.rs compares it with the command line.
-# It starts nothing: completing never unlocks, asks or prolongs anything.
+# Completion of pds(1) for fish. Made from the description of the command line:
+# PDS_WRITE=1 cargo test --test claims completions::
+# It starts no daemon: completing never unlocks, asks or prolongs anything.
 
-# Whether the line's command is one of the arguments.
-function __pds_using
+# Whether the line is about one of the commands $argv.
+function __pds_at
     set -l words (commandline -opc)
-    test (count $words) -ge 2; and contains -- $words[2] $argv
+    set -e words[1]
+    for command in $argv
+        set -l names (string split ' ' -- $command)
+        set -l last (count $names)
+        test "$names" = "$words[1..$last]"; and return 0
+    end
+    return 1
 end
 
-function __pds_no_command
-    test (count (commandline -opc)) -eq 1
+# Whether one of the commands $argv is what the line ends with; the program itself is ''.
+function __pds_end
+    set -l words (commandline -opc)
+    set -e words[1]
+    contains -- "$words" $argv
+end
+
+# Whether the word being completed is number $argv[1] to $argv[2] of those that are no
+# options and no values of options.
+function __pds_place
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l place 1
+    set -l command
+    set -l value no
+    for word in $words
+        if test $value = yes
+            set value no
+        else if contains -- "$command $word" $__pds_takers
+            set value yes
+        else if string match -q -- '-*' $word
+        else if contains -- (string trim "$command $word") $__pds_commands
+            set command (string trim "$command $word")
+        else
+            set place (math $place + 1)
+        end
+    end
+    test $place -ge $argv[1]; and test $place -le $argv[2]
 end
 
 # The profiles that have a vault.
-function __pds_profiles
+function __pds_names
     set -l data $HOME/.local/share/pds
     set -q XDG_DATA_HOME; and test -n "$XDG_DATA_HOME"; and set data $XDG_DATA_HOME/pds
     set -q PDS_HOME; and test -n "$PDS_HOME"; and set data $PDS_HOME/data
@@ -21,21 +54,20 @@ function __pds_profiles
     end
 end
 
-# Of `pds run`, the words from the command on; nothing while there is none.
-function __pds_run_command
+# Of `pds run`, the words from the program on; fails while there is none.
+function __pds_program_words
     set -l words (commandline -opc) (commandline -ct)
     set -l at 3
     while test $at -le (count $words)
-        switch $words[$at]
-            case --
-                set at (math $at + 1)
-                break
-            case -m --manifest -p --profile -e --env --password-file
-                set at (math $at + 2)
-            case '-*'
-                set at (math $at + 1)
-            case '*'
-                break
+        if test "$words[$at]" = --
+            set at (math $at + 1)
+            break
+        else if contains -- "run $words[$at]" $__pds_takers
+            set at (math $at + 2)
+        else if string match -q -- '-*' $words[$at]
+            set at (math $at + 1)
+        else
+            break
         end
     end
     test $at -le (count $words); or return 1
@@ -43,13 +75,10 @@ function __pds_run_command
     printf '%s\n' $words[$at..]
 end
 
-function __pds_run_options
-    __pds_using run; and not __pds_run_command >/dev/null
-end
-
-# Before the command's first character is there, fish asks with an empty word.
-function __pds_run_subcommand
-    set -l words (__pds_run_command); or return
+# It completes as it would without pds.
+function __pds_program
+    # Before its first character is there, fish asks with an empty word.
+    set -l words (__pds_program_words); or return
     set -l current $words[-1]
     # Not a slice: of a list of one, [1..-2] is that one, backwards.
     set -e words[-1]
@@ -57,177 +86,186 @@ function __pds_run_subcommand
 end
 
 complete -c pds -f
-complete -c pds -n __pds_no_command -s h -l help -d 'print help'
-complete -c pds -n __pds_no_command -s V -l version -d 'print the version'
-complete -c pds -n __pds_no_command -a run -d 'run a command with the secrets that the manifest asks for'
-complete -c pds -n __pds_no_command -a init -d 'make a vault, and a manifest if the folder has none'
-complete -c pds -n __pds_no_command -a set -d 'store a secret'
-complete -c pds -n __pds_no_command -a get -d 'print a secret'
-complete -c pds -n __pds_no_command -a history -d 'list the versions of a secret'
-complete -c pds -n __pds_no_command -a rollback -d 'make an older version the current one again'
-complete -c pds -n __pds_no_command -a delete -d 'remove a secret and all of its versions'
-complete -c pds -n __pds_no_command -a rm -d 'remove a secret and all of its versions'
-complete -c pds -n __pds_no_command -a rename -d 'give a secret another name'
-complete -c pds -n __pds_no_command -a list -d 'list the names of secrets'
-complete -c pds -n __pds_no_command -a ls -d 'list the names of secrets'
-complete -c pds -n __pds_no_command -a import -d 'store what a .env or JSON file holds'
-complete -c pds -n __pds_no_command -a passwd -d 'change a profile\'s password'
-complete -c pds -n __pds_no_command -a backup -d 'write a profile\'s vault, encrypted, to one file'
-complete -c pds -n __pds_no_command -a restore -d 'put a vault back from a backup'
-complete -c pds -n __pds_no_command -a check -d 'tell whether run would start'
-complete -c pds -n __pds_no_command -a allow -d 'approve what a manifest asks for'
-complete -c pds -n __pds_no_command -a disallow -d 'take a manifest\'s approval back'
-complete -c pds -n __pds_no_command -a unlock -d 'unlock a profile'
-complete -c pds -n __pds_no_command -a lock -d 'lock everything, or one profile'
-complete -c pds -n __pds_no_command -a status -d 'show what is running and what is unlocked'
-complete -c pds -n __pds_no_command -a audit -d 'show or check the record of every decision'
-complete -c pds -n __pds_no_command -a daemon -d 'run the daemon in the foreground'
-complete -c pds -n __pds_no_command -a stop -d 'lock everything and stop the daemon'
-complete -c pds -n __pds_no_command -a help -d 'print the help of a command'
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' daemon stop help
+set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'history -p' 'history --profile' 'history --password-file' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'rename -p' 'rename --profile' 'rename --password-file' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'lock -p' 'lock --profile' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'daemon --ttl' 'daemon --idle'
 
-complete -c pds -n '__pds_using run; and __pds_run_options' -s m -l manifest -r -F -d 'the manifest'
-complete -c pds -n '__pds_using run; and __pds_run_options' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using run; and __pds_run_options' -s e -l env -x -d 'set VAR from KEY'
-complete -c pds -n '__pds_using run; and __pds_run_options' -l clean -d 'inherit only a few variables'
-complete -c pds -n '__pds_using run; and __pds_run_options' -l dry-run -d 'show what each variable would be, and run nothing'
-complete -c pds -n '__pds_using run; and __pds_run_options' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using run; and __pds_run_options' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using run; and __pds_run_options' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using run' -a '(__pds_run_subcommand)'
+complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
+complete -c pds -n '__pds_end \'\'' -a init -d 'make a vault, and a manifest if the folder has none'
+complete -c pds -n '__pds_end \'\'' -a set -d 'store a secret'
+complete -c pds -n '__pds_end \'\'' -a get -d 'print a secret'
+complete -c pds -n '__pds_end \'\'' -a history -d 'list the versions of a secret'
+complete -c pds -n '__pds_end \'\'' -a rollback -d 'make an older version of a secret the current one again'
+complete -c pds -n '__pds_end \'\'' -a delete -d 'remove a secret and all of its versions'
+complete -c pds -n '__pds_end \'\'' -a rm -d 'remove a secret and all of its versions'
+complete -c pds -n '__pds_end \'\'' -a rename -d 'give a secret another name'
+complete -c pds -n '__pds_end \'\'' -a list -d 'list the names of secrets'
+complete -c pds -n '__pds_end \'\'' -a ls -d 'list the names of secrets'
+complete -c pds -n '__pds_end \'\'' -a import -d 'store what a .env or JSON file holds'
+complete -c pds -n '__pds_end \'\'' -a passwd -d 'change a profile\'s password'
+complete -c pds -n '__pds_end \'\'' -a backup -d 'write a profile\'s vault, encrypted as it is, to one file'
+complete -c pds -n '__pds_end \'\'' -a restore -d 'put a vault back from a backup'
+complete -c pds -n '__pds_end \'\'' -a check -d 'tell whether `run` would start'
+complete -c pds -n '__pds_end \'\'' -a allow -d 'approve what a manifest asks for'
+complete -c pds -n '__pds_end \'\'' -a disallow -d 'take a manifest\'s approval back'
+complete -c pds -n '__pds_end \'\'' -a unlock -d 'unlock a profile'
+complete -c pds -n '__pds_end \'\'' -a lock -d 'lock everything, or one profile'
+complete -c pds -n '__pds_end \'\'' -a status -d 'show what is running and what is unlocked'
+complete -c pds -n '__pds_end \'\'' -a audit -d 'show or check the record of every decision about a secret'
+complete -c pds -n '__pds_end \'\'' -a daemon -d 'run the daemon in the foreground'
+complete -c pds -n '__pds_end \'\'' -a stop -d 'lock everything and stop the daemon'
+complete -c pds -n '__pds_end \'\'' -a help -d 'print this message or the help of the given subcommand(s)'
+complete -c pds -n '__pds_end \'\'' -s h -l help -d 'print help'
+complete -c pds -n '__pds_end \'\'' -s V -l version -d 'print version'
 
-complete -c pds -n '__pds_using init' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using init' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using init' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using init' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s m -l manifest -r -F -d 'the manifest'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s e -l env -x -d 'set VAR from KEY, over what the manifest says'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l clean -d 'inherit only PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l dry-run -d 'show what each variable would be and from where, and run nothing'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at run' -a '(__pds_program)'
 
-complete -c pds -n '__pds_using set' -l stdin -d 'read the value from standard input'
-complete -c pds -n '__pds_using set' -l from-file -r -F -d 'read the value from a file'
-complete -c pds -n '__pds_using set' -l generate -a 'hex:32 base64:32 base64url:32' -d 'make a random value'
-complete -c pds -n '__pds_using set' -l expires -x -d 'when it should be replaced'
-complete -c pds -n '__pds_using set' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using set' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using set' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using set' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at init' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at init' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at init' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at init' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using get' -l version -x -d 'an older version'
-complete -c pds -n '__pds_using get' -l json -d 'print a JSON object'
-complete -c pds -n '__pds_using get' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using get' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using get' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using get' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at set' -l stdin -d 'read the value from standard input, every byte of it'
+complete -c pds -n '__pds_at set' -l from-file -r -F -d 'read the value from a file, every byte of it'
+complete -c pds -n '__pds_at set' -l generate -a 'hex:32 base64:32 base64url:32' -d 'make a random value'
+complete -c pds -n '__pds_at set' -l expires -x -d 'when it should be replaced'
+complete -c pds -n '__pds_at set' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at set' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at set' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at set' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using history' -l json -d 'print a JSON array'
-complete -c pds -n '__pds_using history' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using history' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using history' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using history' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at get' -l version -x -d 'an older version, as `history` numbers them'
+complete -c pds -n '__pds_at get' -l json -d 'print a JSON object instead'
+complete -c pds -n '__pds_at get' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at get' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at get' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at get' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using rollback' -l to -x -d 'the version'
-complete -c pds -n '__pds_using rollback' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using rollback' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using rollback' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using rollback' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at history' -l json -d 'print a JSON array'
+complete -c pds -n '__pds_at history' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at history' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at history' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at history' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using delete rm' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using delete rm' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using delete rm' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using delete rm' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at rollback' -l to -x -d 'the version, as `history` numbers them'
+complete -c pds -n '__pds_at rollback' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at rollback' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at rollback' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at rollback' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using rename' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using rename' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using rename' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using rename' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at delete rm' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at delete rm' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at delete rm' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at delete rm' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using list ls' -l json -d 'print a JSON array'
-complete -c pds -n '__pds_using list ls' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using list ls' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using list ls' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using list ls' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at rename' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at rename' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at rename' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at rename' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using import' -l format -x -a 'env json' -d 'what the file is'
-complete -c pds -n '__pds_using import' -l prefix -x -d 'store each name as PREFIX/NAME'
-complete -c pds -n '__pds_using import' -l overwrite -d 'replace keys that exist'
-complete -c pds -n '__pds_using import' -l dry-run -d 'show what would be stored'
-complete -c pds -n '__pds_using import' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using import' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using import' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using import' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using import' -F
+complete -c pds -n '__pds_at list ls' -l json -d 'print a JSON array, with versions and times'
+complete -c pds -n '__pds_at list ls' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at list ls' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at list ls' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at list ls' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using passwd' -l new-password-file -r -F -d 'read the new password from a file'
-complete -c pds -n '__pds_using passwd' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using passwd' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using passwd' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using passwd' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at import' -l format -x -a 'env json' -d 'what the file is'
+complete -c pds -n '__pds_at import' -l prefix -x -d 'store each name as PREFIX/NAME'
+complete -c pds -n '__pds_at import' -l overwrite -d 'replace keys that exist'
+complete -c pds -n '__pds_at import' -l dry-run -d 'show what would be stored, and store nothing'
+complete -c pds -n '__pds_at import' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at import' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at import' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at import' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at import; and __pds_place 1 1' -F
 
-complete -c pds -n '__pds_using backup' -l list -d 'print the names of the secrets in it'
-complete -c pds -n '__pds_using backup' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using backup' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using backup' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using backup' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using backup' -F
+complete -c pds -n '__pds_at passwd' -l new-password-file -r -F -d 'read the new password from a file'
+complete -c pds -n '__pds_at passwd' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at passwd' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at passwd' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at passwd' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using restore' -l replace -d 'put it in the place of a vault that is there'
-complete -c pds -n '__pds_using restore' -l list -d 'print the names of the secrets in it'
-complete -c pds -n '__pds_using restore' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using restore' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using restore' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using restore' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using restore' -F
+complete -c pds -n '__pds_at backup' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_at backup' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at backup' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at backup' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at backup' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at backup; and __pds_place 1 1' -F
 
-complete -c pds -n '__pds_using check' -s m -l manifest -r -F -d 'the manifest'
-complete -c pds -n '__pds_using check' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using check' -l json -d 'print a JSON object'
-complete -c pds -n '__pds_using check' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at restore' -l replace -d 'put it in the place of a vault that is there, which is removed'
+complete -c pds -n '__pds_at restore' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_at restore' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile, which must be the backup\'s own'
+complete -c pds -n '__pds_at restore' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at restore' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at restore' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at restore; and __pds_place 1 1' -F
 
-complete -c pds -n '__pds_using allow' -l list -d 'list the approved manifests'
-complete -c pds -n '__pds_using allow' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using allow' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using allow' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using allow' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using allow' -F
+complete -c pds -n '__pds_at check' -s m -l manifest -r -F -d 'the manifest'
+complete -c pds -n '__pds_at check' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at check' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at check' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using disallow' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using disallow' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using disallow' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using disallow' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using disallow' -F
+complete -c pds -n '__pds_at allow' -l list -d 'list the approved manifests instead'
+complete -c pds -n '__pds_at allow' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at allow' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at allow' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at allow' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at allow; and __pds_place 1 1' -F
 
-complete -c pds -n '__pds_using unlock' -l accept-older -d 'take a vault that is older than the one seen last'
-complete -c pds -n '__pds_using unlock' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using unlock' -l password-file -r -F -d 'read the password from a file'
-complete -c pds -n '__pds_using unlock' -l no-prompt -d 'never ask at the terminal'
-complete -c pds -n '__pds_using unlock' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at disallow' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at disallow' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at disallow' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at disallow' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at disallow; and __pds_place 1 1' -F
 
-complete -c pds -n '__pds_using lock' -s p -l profile -x -a '(__pds_profiles)' -d 'the profile'
-complete -c pds -n '__pds_using lock' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at unlock' -l accept-older -d 'take a vault that is older than the one seen last'
+complete -c pds -n '__pds_at unlock' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at unlock' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at unlock' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at unlock' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using status' -l json -d 'print a JSON object'
-complete -c pds -n '__pds_using status' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at lock' -s p -l profile -x -a '(__pds_names profiles)' -d 'lock only this profile'
+complete -c pds -n '__pds_at lock' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using audit' -s h -l help -d 'print help'
-complete -c pds -n '__pds_using audit; and not __fish_seen_subcommand_from show follow verify' -a 'show follow verify'
-for command in show follow
-    set -l condition "__pds_using audit; and __fish_seen_subcommand_from $command"
-    complete -c pds -n "$condition" -l key -x -d 'only what is about this key'
-    complete -c pds -n "$condition" -l client -x -d 'only what this requester asked for'
-    complete -c pds -n "$condition" -l project -x -d 'only what was for this project'
-    complete -c pds -n "$condition" -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
-    complete -c pds -n "$condition" -l json -d 'print the lines as they are'
-end
-begin
-    set -l condition '__pds_using audit; and __fish_seen_subcommand_from show'
-    complete -c pds -n "$condition" -l since -x -d 'only from this time on'
-    complete -c pds -n "$condition" -l until -x -d 'only up to this time'
-    complete -c pds -n "$condition" -l running -d 'show the runs that hold secrets now'
-    set condition '__pds_using audit; and __fish_seen_subcommand_from verify'
-    complete -c pds -n "$condition" -l json -d 'print a JSON object'
-end
+complete -c pds -n '__pds_at status' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at status' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using daemon' -l ttl -x -d 'how long a value stays in memory'
-complete -c pds -n '__pds_using daemon' -l idle -x -d 'how long an unused profile stays unlocked'
-complete -c pds -n '__pds_using daemon' -s h -l help -d 'print help'
+complete -c pds -n '__pds_end audit' -a show -d 'show what is on record'
+complete -c pds -n '__pds_end audit' -a follow -d 'show what comes on record from now on, until Ctrl-C'
+complete -c pds -n '__pds_end audit' -a verify -d 'check that nothing on record was altered, taken out or put in'
+complete -c pds -n '__pds_end audit' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using stop' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at \'audit show\'' -l key -x -d 'only what is about this key'
+complete -c pds -n '__pds_at \'audit show\'' -l client -x -d 'only what this requester asked for'
+complete -c pds -n '__pds_at \'audit show\'' -l project -x -d 'only what was for this project'
+complete -c pds -n '__pds_at \'audit show\'' -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
+complete -c pds -n '__pds_at \'audit show\'' -l json -d 'print the lines as they are'
+complete -c pds -n '__pds_at \'audit show\'' -l since -x -d 'only from this time on'
+complete -c pds -n '__pds_at \'audit show\'' -l until -x -d 'only up to this time'
+complete -c pds -n '__pds_at \'audit show\'' -l running -d 'show the runs that hold secrets now instead'
+complete -c pds -n '__pds_at \'audit show\'' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_using help' -a 'run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help'
+complete -c pds -n '__pds_at \'audit follow\'' -l key -x -d 'only what is about this key'
+complete -c pds -n '__pds_at \'audit follow\'' -l client -x -d 'only what this requester asked for'
+complete -c pds -n '__pds_at \'audit follow\'' -l project -x -d 'only what was for this project'
+complete -c pds -n '__pds_at \'audit follow\'' -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
+complete -c pds -n '__pds_at \'audit follow\'' -l json -d 'print the lines as they are'
+complete -c pds -n '__pds_at \'audit follow\'' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at \'audit verify\'' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at \'audit verify\'' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at daemon' -l ttl -x -d 'how long a value stays in memory'
+complete -c pds -n '__pds_at daemon' -l idle -x -d 'how long an unused profile stays unlocked'
+complete -c pds -n '__pds_at daemon' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at stop' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help'

@@ -1,6 +1,5 @@
-//! The manual and the completions are compared with the program itself, in both
-//! directions, so that nothing is added without being documented and nothing
-//! documented outlives its removal.
+//! The manual is compared with the program itself, in both directions, so that nothing
+//! is added without being documented and nothing documented outlives its removal.
 #![allow(clippy::unwrap_used, reason = "a page or source of another form is a failure")]
 
 use std::{
@@ -182,129 +181,8 @@ fn short_of(command: &str, long: &str) -> Option<String> {
     argument.get_short().map(|short| format!("-{short}"))
 }
 
-// ---- the completions
-
-fn completions_match(shell: &str, documented: &BTreeMap<Vec<String>, Names>, top: &Names) {
-    let names = |all: &BTreeMap<Vec<String>, Names>| -> Names {
-        all.keys().map(|names| names.join(" ")).collect()
-    };
-    same(&format!("commands in {shell}"), &names(documented), &names(&commands()));
-    for (command, flags) in commands() {
-        let there = &documented[&command];
-        if flags.is_empty() {
-            assert!(there.is_empty(), "{shell}, {command:?}: {there:?}");
-        } else {
-            same(&format!("flags of {command:?} in {shell}"), there, &flags);
-        }
-    }
-    same(&format!("flags of pds in {shell}"), top, &top_flags());
-}
-
 fn words(text: &str) -> Vec<String> {
     text.split([' ', '|']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-fn offered(shell: &str, list: &Names) {
-    let real: Names = commands().into_keys().flatten().collect();
-    same(&format!("commands that {shell} offers"), list, &real);
-}
-
-#[test]
-fn bash_completes_every_command_and_flag_and_no_other() {
-    let text = read("completions/pds.bash");
-    let (mut all, mut top) = (BTreeMap::new(), Names::new());
-    for line in text.lines() {
-        let Some((names, flags)) = line.trim().split_once(") echo '") else { continue };
-        let flags = words(flags.trim_end_matches("' ;;")).into_iter().collect();
-        match names {
-            "pds" => top = flags,
-            _ => drop(all.insert(words(names), flags)),
-        }
-    }
-    completions_match("bash", &all, &top);
-    let list = text.lines().find_map(|line| line.strip_prefix("_pds_commands='")).unwrap();
-    offered("bash", &words(list.trim_end_matches('\'')).into_iter().collect());
-    // Each option with a value is known to have one, or a command could hide behind it.
-    let takers: Names = text
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(") return 0 ;;"))
-        .flat_map(words)
-        .collect();
-    same("options of bash that take a word", &takers, &flags_with_values());
-}
-
-fn flags_with_values() -> Names {
-    let described = pds::cli::described();
-    let arguments = described.get_subcommands().flat_map(clap::Command::get_arguments);
-    let with_value = arguments.filter(|argument| {
-        let takes = argument.get_action().takes_values() && !argument.is_require_equals_set();
-        takes && !argument.is_hide_set()
-    });
-    with_value
-        .flat_map(|argument| {
-            let long = argument.get_long().map(|long| format!("--{long}"));
-            long.into_iter().chain(argument.get_short().map(|short| format!("-{short}")))
-        })
-        .collect()
-}
-
-#[test]
-fn fish_completes_every_command_and_flag_and_no_other() {
-    let text = read("completions/pds.fish");
-    let (mut all, mut top, mut list) = (BTreeMap::new(), Names::new(), Names::new());
-    for names in commands().into_keys().filter(|names| names[0] == "help") {
-        all.insert(names, Names::new());
-    }
-    for line in text.lines().filter(|line| line.starts_with("complete -c pds -n ")) {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let after = |flag| words.windows(2).find(|pair| pair[0] == flag).map(|pair| pair[1]);
-        let long = after("-l").map(|name| format!("--{name}"));
-        let flags = long.into_iter().chain(after("-s").map(|name| format!("-{name}")));
-        if line.contains("-n __pds_no_command ") {
-            top.extend(flags);
-            let offer = after("-a").filter(|_| !line.contains(" -l "));
-            list.extend(offer.map(str::to_owned));
-        } else {
-            let names = line.split("__pds_using ").nth(1).unwrap();
-            let names = names.split(['\'', ';']).next().unwrap();
-            let names = names.split_whitespace().map(str::to_owned).collect();
-            all.entry(names).or_insert_with(Names::new).extend(flags);
-        }
-    }
-    completions_match("fish", &all, &top);
-    offered("fish", &list);
-}
-
-#[test]
-fn zsh_completes_every_command_and_flag_and_no_other() {
-    let text = read("completions/_pds");
-    let flags_of = |name: &str| -> Names {
-        let heading = format!("\n{name}() {{\n");
-        let start = text.find(&heading).unwrap_or_else(|| panic!("zsh has no {name}"));
-        let body = &text[start + heading.len()..];
-        let body = &body[..body.find("\n}\n").unwrap()];
-        body.lines().flat_map(specification).collect()
-    };
-    let mut all = BTreeMap::new();
-    for line in text.lines() {
-        let Some((names, function)) = line.trim().split_once(") _pds_") else { continue };
-        let function = format!("_pds_{}", function.trim_end_matches(" ;;"));
-        all.insert(words(names.trim_start_matches('(').trim_end_matches(')')), flags_of(&function));
-    }
-    completions_match("zsh", &all, &flags_of("_pds"));
-    let start = text.find("\n_pds_commands() {").unwrap();
-    let body = &text[start..start + text[start..].find("\n}\n").unwrap()];
-    let entry = |line: &str| Some(line.trim().strip_prefix('\'')?.split_once(':')?.0.to_owned());
-    offered("zsh", &body.lines().filter_map(entry).collect());
-}
-
-/// The flags that a line of `_arguments` completes: what is before its `[`.
-fn specification(line: &str) -> Vec<String> {
-    let Some(line) = line.trim().strip_prefix('\'') else { return Vec::new() };
-    let Some((names, _)) = line.split_once('[') else { return Vec::new() };
-    let names = names.split(|c: char| !(c == '-' || c.is_ascii_alphanumeric()));
-    let is_flag = |name: &&str| name.len() > 1 && name.starts_with('-');
-    names.map(|name| name.trim_end_matches('-')).filter(is_flag).map(str::to_owned).collect()
 }
 
 // ---- environment and exit statuses

@@ -1,16 +1,43 @@
-//! What the shells offer, asked of the shells themselves; that no option is missing is
-//! shown by `docs`. Where a shell is missing, the claim says that it was skipped.
+//! What the shells offer, asked of the shells themselves. The files are made from the
+//! description of the command line, so that no option is missing. Where a shell is
+//! missing, the claim says that it was skipped.
+
+/// What the shells need to know of the command line.
+mod describe;
+/// The files, from templates and tables.
+mod generate;
 
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
+    sync::Once,
 };
 
 /// A file of the sources, which are elsewhere when the tests run as another user.
 fn file(name: &str) -> PathBuf {
     let root =
         std::env::var("PDS_TEST_SOURCE").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
-    PathBuf::from(root).join("completions").join(name)
+    let folder = PathBuf::from(root).join("completions");
+    static WRITTEN: Once = Once::new();
+    WRITTEN.call_once(|| {
+        if std::env::var_os("PDS_WRITE").is_some() {
+            for (name, made) in generate::files() {
+                std::fs::write(folder.join(name), made).unwrap();
+            }
+        }
+    });
+    folder.join(name)
+}
+
+#[test]
+fn the_files_are_what_the_description_of_the_command_line_makes_of_them() {
+    for (name, made) in generate::files() {
+        assert!(
+            std::fs::read_to_string(file(name)).unwrap() == made,
+            "completions/{name} is not what the command line asks for; it is never edited by \
+             hand: run `PDS_WRITE=1 cargo test --test claims completions::`, and commit it"
+        );
+    }
 }
 
 /// What `shell` prints for `script`; `None` if it isn't installed.
