@@ -1,11 +1,18 @@
 //! One connection: a handshake, then requests and their answers.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::AsyncReadExt,
     net::UnixStream,
-    time::{error::Elapsed, timeout},
+    time::{error::Elapsed, sleep, timeout},
 };
 
 use super::{
@@ -31,6 +38,12 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may be silent, and how long an answer may take to leave.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
+/// So many denials on one connection cost it nothing.
+const DENIALS_FREE: u32 = 20;
+/// From then on there is a pause after this many, of the shortest length that there is.
+const DENIALS_A_PAUSE: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Why a connection ended. Only for the log: the peer is told nothing.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -55,6 +68,7 @@ enum Ended {
 pub(super) struct Identity {
     pub(super) peer: Peer,
     pub(super) caller: Caller,
+    denials: AtomicU32,
 }
 
 impl Identity {
@@ -64,6 +78,23 @@ impl Identity {
             Peer::Registered(name) => name,
             Peer::Revoked | Peer::Unknown => "-",
         }
+    }
+
+    /// A request of this connection was denied.
+    pub(super) fn count_denial(&self) {
+        self.denials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it is time for a pause, `before` being the denials before this request. A
+    /// denial goes out at once; whoever goes on asking all the same waits before its next
+    /// request is read, because honest clients share the one thread with it.
+    fn is_flooding_since(&self, before: u32) -> bool {
+        let denials = self.denials();
+        denials > before && denials > DENIALS_FREE && denials.is_multiple_of(DENIALS_A_PAUSE)
+    }
+
+    fn denials(&self) -> u32 {
+        self.denials.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_launcher(&self) -> bool {
@@ -83,7 +114,13 @@ pub(super) async fn serve(
     let outcome = async {
         let (channel, peer) = timeout(HANDSHAKE_MAX, shake_hands(daemon, &mut stream)).await??;
         known();
-        converse(daemon, &mut stream, channel, Identity { peer, caller }).await
+        converse(
+            daemon,
+            &mut stream,
+            channel,
+            Identity { peer, caller, denials: AtomicU32::new(0) },
+        )
+        .await
     };
     match outcome.await {
         Ok(()) => {}
@@ -130,6 +167,7 @@ async fn converse(
     loop {
         let request = timeout(IDLE_MAX, read_message(stream, &mut channel)).await??;
         let decoded = message::decode(request.as_slice())?;
+        let before = identity.denials();
         let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
         drop(request);
         let mut sealed = Vec::new();
@@ -138,6 +176,9 @@ async fn converse(
         timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
         if let Some(run) = reply.run {
             runs::watch(daemon, run, identity.caller.process.as_ref());
+        }
+        if identity.is_flooding_since(before) {
+            sleep(PAUSE).await;
         }
         if reply.stop {
             daemon.stop.notify_one();

@@ -132,6 +132,7 @@ impl Ask<'_> {
         if let Err(problems) = &outcome {
             // A denial that can't be recorded stays a denial.
             let _ = self.record(word, wishes, claimed, "denied", problems);
+            self.identity.count_denial();
         }
         outcome
     }
@@ -163,16 +164,20 @@ impl Ask<'_> {
             command: claimed.command,
             ..SecretOperationAudit::default()
         };
-        tracing::info!(
-            requester,
-            pid = event.pid,
-            operation,
-            profiles = ?event.profiles,
-            outcome,
-            reasons = ?event.reasons,
-            "request"
-        );
-        self.daemon.trail.append(&event, now()).map_err(|error| {
+        let appended = self.daemon.trail.append(&event, now());
+        // Of a flood that the trail sums up the log has no line either.
+        if !matches!(appended, Ok(false)) {
+            tracing::info!(
+                requester,
+                pid = event.pid,
+                operation,
+                profiles = ?event.profiles,
+                outcome,
+                reasons = ?event.reasons,
+                "request"
+            );
+        }
+        appended.map(drop).map_err(|error| {
             tracing::error!(%error, "the audit trail can't be written");
             vec![Problem::with_request(Reason::AuditUnavailable)]
         })

@@ -76,7 +76,8 @@ impl Trail {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a line, in one write; or, for one of many denials, counts it in.
+    /// Appends a line, in one write; or, for one of many denials, counts it in. Says
+    /// whether it has a line of its own.
     ///
     /// # Errors
     /// If it is not wholly written. Nothing may be released then.
@@ -84,16 +85,16 @@ impl Trail {
         &self,
         event: &SecretOperationAudit<'_>,
         now: Duration,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut writer = self.writer();
         if event.outcome == "denied" && !writer.floods.has_own_line(event, now) {
-            return Ok(());
+            return Ok(false);
         }
         while let Some(owed) = writer.floods.before_line_of(event.requester) {
             writer.append(Kind::Operation, &owed.event(stamp()))?;
             writer.floods.settle(&owed, now);
         }
-        writer.append(Kind::Operation, event)
+        writer.append(Kind::Operation, event).map(|()| true)
     }
 
     /// Writes the sums of denials whose time has come.
