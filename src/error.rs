@@ -112,7 +112,8 @@ fn exit_of_ask(error: &AskError) -> i32 {
         AskError::Client(
             ClientError::NoDaemon | ClientError::NoDaemonProgram(_) | ClientError::CannotStart(_),
         ) => NO_DAEMON,
-        AskError::Password(PasswordError::NoSource(_)) => 3,
+        AskError::Client(ClientError::NoIpcKey(_))
+        | AskError::Password(PasswordError::NoSource(_)) => 3,
         AskError::Password(PasswordError::Ambiguous | PasswordError::NotAProfile) => USAGE,
         AskError::Client(_) | AskError::Password(_) => NO,
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pds::{
-    crypto::{derive_entry_key, derive_key_argon2, derive_vault_key},
+    crypto::{derive_entry_key, derive_ipc_encryption_key, derive_key_argon2, derive_vault_key},
     secret::TrustProfileName,
     store::Vault,
 };
@@ -121,6 +121,9 @@ fn plant_keys(sandbox: &Sandbox, patterns: &mut Patterns, password: &[u8]) {
     patterns.plant_key("master key", master.expose());
     patterns.plant_key("vault key", vault.expose());
     patterns.plant_key("entry key", entry.expose());
+    // With field encryption it is in the daemon, the launcher and the kernel's keyring.
+    let ipc = derive_ipc_encryption_key(&master, &profile).unwrap();
+    patterns.plant_key("IPC key", ipc.expose());
 }
 
 fn random(len: usize) -> Vec<u8> {

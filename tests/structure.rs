@@ -121,7 +121,7 @@ fn imports_run_one_way() {
         ("home", &[]),
         ("config", &["secret"]),
         ("crypto", &["secret", "sys"]),
-        ("wire", &["secret", "sys"]),
+        ("wire", &["crypto", "secret", "sys"]),
         ("store", &["secret", "sys", "crypto"]),
         ("cli", &["secret"]),
         ("client", &["home", "say", "secret", "sys", "wire"]),

@@ -85,7 +85,11 @@ impl<'a> Asker<'a> {
             Some(client) => client,
             none => none.insert(Client::connect_or_start(self.home)?),
         };
-        if let Err(error) = client.exchange(request, buffer) {
+        #[cfg(feature = "ipc-field-encryption")]
+        let asked = super::field::exchange(client, request, buffer);
+        #[cfg(not(feature = "ipc-field-encryption"))]
+        let asked = client.exchange(request, buffer);
+        if let Err(error) = asked {
             self.client = None;
             return Err(error);
         }

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod asker;
+#[cfg(feature = "ipc-field-encryption")]
+mod field;
 mod files;
 mod password;
 mod refusal;
@@ -78,6 +80,15 @@ pub enum ClientError {
     /// What the daemon sent makes no sense.
     #[error("the daemon's answer makes no sense")]
     Malformed,
+    /// Field encryption: the kernel's keyring is not to be had, as in many containers.
+    #[error("field encryption needs the kernel's keyring, which can't be used here: {0}")]
+    NoKeyring(io::Error),
+    /// Field encryption: the profile is unlocked, and its key is not in this user's keyring.
+    #[error("the IPC key of profile `{0}` is not in this user's keyring")]
+    NoIpcKey(String),
+    /// Field encryption: a value is not sealed as it should be.
+    #[error("the daemon's answer is not sealed under the IPC key in this user's keyring")]
+    FieldForged,
     /// This process has no more memory for secrets.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -97,6 +108,14 @@ impl ClientError {
             Self::OtherVersion { .. } => "pds stop, which locks, and try again",
             Self::NotOurDaemon => "pds stop, or end the daemon that runs, and try again",
             Self::Closed => "the daemon's log says why; try again",
+            Self::NoIpcKey(profile) => {
+                return Some(format!("pds unlock{}", profile_option(profile)));
+            }
+            Self::NoKeyring(_) => {
+                "allow add_key(2) and keyctl(2) here, then pds unlock; or use a pds without \
+                 field encryption"
+            }
+            Self::FieldForged => "pds unlock, and try again",
             Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
             _ => return None,
         };
@@ -119,6 +138,9 @@ impl From<ChannelError> for ClientError {
 pub struct Client {
     stream: UnixStream,
     channel: Channel,
+    /// Whose keys they are that are kept in the keyring.
+    #[cfg(feature = "ipc-field-encryption")]
+    daemon: crate::wire::identity::PublicStaticKey,
 }
 
 impl Client {
@@ -139,7 +161,12 @@ impl Client {
         send_all(&stream, &framed)?;
         let answer = read_frame(&stream)?;
         match initiator.finish(&answer) {
-            Ok(channel) => Ok(Self { stream, channel }),
+            Ok(channel) => Ok(Self {
+                stream,
+                channel,
+                #[cfg(feature = "ipc-field-encryption")]
+                daemon: endpoint.daemon,
+            }),
             Err(error) => Err(explain_handshake(&answer).unwrap_or_else(|| error.into())),
         }
     }
@@ -174,7 +201,12 @@ impl Client {
         } else {
             self.channel.seal(message::encode(request)?.as_slice(), &mut sealed)?;
         }
-        send_all(&self.stream, &sealed)?;
+        self.round_trip(&sealed, buffer)
+    }
+
+    /// Sends the frames of a request, and waits for the answer.
+    fn round_trip(&mut self, sealed: &[u8], buffer: &mut SecureBuffer) -> Result<(), ClientError> {
+        send_all(&self.stream, sealed)?;
         *buffer = SecureBuffer::new()?;
         loop {
             let frame = read_frame(&self.stream)?;

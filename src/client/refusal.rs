@@ -98,6 +98,15 @@ impl Refusal {
                 "the file system can't swap two folders at once, so nothing was changed".to_owned()
             }
             Reason::AuditUnreadable => "the audit trail can't be read".to_owned(),
+            Reason::FieldEncryptionOff => {
+                "this pds was built with field encryption, and the daemon without".to_owned()
+            }
+            Reason::FieldEncryptionNeeded => {
+                "the daemon was built with field encryption, and this pds without".to_owned()
+            }
+            Reason::FieldForged => {
+                format!("this user's IPC key for profile `{profile}` is not the daemon's")
+            }
         }
     }
 
@@ -153,6 +162,10 @@ impl Refusal {
             Reason::TransferBroken => "try again; nothing was changed".to_owned(),
             Reason::TransferTooLong => "split it; nothing was changed".to_owned(),
             Reason::CannotSwap => "keep the vaults on a local file system".to_owned(),
+            Reason::FieldEncryptionOff | Reason::FieldEncryptionNeeded => {
+                "use the two files of one build; pds stop, which locks, ends this daemon".to_owned()
+            }
+            Reason::FieldForged => format!("pds unlock{option}"),
             _ => return None,
         };
         Some(hint)

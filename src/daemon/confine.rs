@@ -75,8 +75,14 @@ fn restrict_calls() -> Result<(), DaemonError> {
         libc::SYS_bpf,
     ];
     let unconfined = |_| DaemonError::Unconfined;
+    // What keeps keys of others: only with field encryption the launcher's are taken away.
+    const KEYRING: &[libc::c_long] = if cfg!(feature = "ipc-field-encryption") {
+        &[libc::SYS_add_key, libc::SYS_request_key]
+    } else {
+        &[libc::SYS_add_key, libc::SYS_request_key, libc::SYS_keyctl]
+    };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        NEVER.iter().map(|call| (*call, Vec::new())).collect();
+        NEVER.iter().chain(KEYRING).map(|call| (*call, Vec::new())).collect();
     let family = u64::try_from(libc::AF_UNIX).unwrap_or_default();
     let foreign = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
         .and_then(|condition| SeccompRule::new(vec![condition]))

@@ -14,9 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod approved;
 mod audit;
 mod confine;
 mod ephemeral;
+mod field;
 pub mod gate;
 mod lifetime;
 mod listener;
@@ -260,9 +262,9 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
         registry: Registry::new(keys.launcher),
+        vaults: Vaults::new(home.clone()).with_keyring(field::Keyring::of(keys.daemon.public())),
         keys,
         next_ephemeral: ephemeral::NextEphemeral::default(),
-        vaults: Vaults::new(home.clone()),
         buckets: Mutex::default(),
         settings: Settings::read(home, options)?,
         trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,

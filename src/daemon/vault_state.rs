@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
-use super::reasons::reason_of;
 use super::{
+    approved::{by_path, uncovered},
     audit::HeadNote,
+    field::{Fields, Keyring},
     gate::{Activity, ActivityOf, Grant, Wish},
+    reasons::reason_of,
 };
 use crate::{
     config::Lifetimes,
@@ -20,7 +22,7 @@ use crate::{
     secret::{SecureBytes, TrustProfileName},
     store::{Approval, JitDelivery, SqlCipherStore, StoreError},
     sys::spare,
-    wire::message::{ItemDigest, ManifestClaim, NotApproved, Problem, Reason},
+    wire::message::{ManifestClaim, NotApproved, Problem, Reason},
 };
 
 /// What is unlocked.
@@ -58,11 +60,19 @@ pub(super) type Resolved = Vec<Option<SecureBytes>>;
 pub(super) struct Vaults {
     state: Arc<Mutex<VaultState>>,
     home: Home,
+    keyring: Keyring,
 }
 
 impl Vaults {
     pub(super) fn new(home: Home) -> Self {
-        Self { state: Arc::default(), home }
+        Self { state: Arc::default(), home, keyring: Keyring::none() }
+    }
+
+    /// Where locking also takes the launcher's keys from, and starting what a daemon that was
+    /// killed has left.
+    pub(super) fn with_keyring(self, keyring: Keyring) -> Self {
+        keyring.revoke_all(|| self.on_disk());
+        Self { keyring, ..self }
     }
 
     /// A poisoned lock changes nothing: no step here leaves the state half done,
@@ -158,6 +168,7 @@ impl Vaults {
         drop(master_key);
         // Wiped long since, but secret memory all the same.
         spare::give_up();
+        self.keyring.revoke(profile);
     }
 
     /// Locks everything; says which profiles that were.
@@ -231,12 +242,18 @@ impl Vaults {
         profile: &str,
     ) -> Result<(SqlCipherStore, SecureBytes, Release), Reason> {
         let store = self.store(grant, profile)?;
+        let (master_key, release) = self.master_key(profile)?;
+        Ok((store, master_key, release))
+    }
+
+    /// The master key of a profile as it is unlocked now, to derive another from.
+    pub(super) fn master_key(&self, profile: &str) -> Result<(SecureBytes, Release), Reason> {
         let name = TrustProfileName::new(profile).map_err(|_| Reason::InvalidProfile)?;
         let mut state = self.state();
         let instance = state.active_vault(profile)?.instance;
         let master_key = state.master_keys.get(&name).ok_or(Reason::ProfileInactive)?;
         let master_key = master_key.try_clone().map_err(|_| Reason::OutOfSecretMemory)?;
-        Ok((store, master_key, (name, instance)))
+        Ok((master_key, (name, instance)))
     }
 
     /// Takes a key out of a profile's cache: what is cached is no longer true.
@@ -289,17 +306,20 @@ impl Vaults {
             if wanted.is_empty() {
                 continue;
             }
-            let (delivery, release) = self.delivery(profile).map_err(|reason| {
-                wanted.iter().map(|&n| Problem::with_entry(n, reason)).collect::<Vec<_>>()
-            })?;
+            let problem =
+                |reason| wanted.iter().map(|&n| Problem::with_entry(n, reason)).collect::<Vec<_>>();
+            let (delivery, release) = self.delivery(profile).map_err(problem)?;
+            let fields = Fields::of(self, profile).map_err(problem)?;
             releases.push(release);
             let keys: Vec<&str> =
                 wanted.iter().map(|&n| grant.wishes()[n].key.unwrap_or_default()).collect();
             for (n, answer) in wanted.into_iter().zip(delivery.resolve_many(&keys).await) {
-                match answer {
+                let key = grant.wishes()[n].key.unwrap_or_default();
+                let sealed = answer.map_err(|error| reason_of(&error));
+                match sealed.and_then(|value| fields.seal(key, value)) {
                     Ok(value) => values[n] = Some(value),
-                    Err(StoreError::NotFound) => {}
-                    Err(error) => problems[n] = Some(Problem::with_entry(n, reason_of(&error))),
+                    Err(Reason::NotFound) => {}
+                    Err(reason) => problems[n] = Some(Problem::with_entry(n, reason)),
                 }
             }
         }
@@ -375,19 +395,4 @@ fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
         rounds.extend(round);
     }
     rounds
-}
-
-fn by_path(approvals: Vec<Approval>) -> HashMap<String, Approval> {
-    approvals.into_iter().map(|approval| (approval.path.clone(), approval)).collect()
-}
-
-/// Compares what a manifest claims with what was approved for its path.
-fn uncovered(claim: &ManifestClaim<'_>, approved: Option<&Approval>) -> Option<NotApproved> {
-    let Some(approved) = approved.filter(|approved| approved.owner == claim.owner) else {
-        return Some(NotApproved { known: false, items: claim.items.clone() });
-    };
-    let covered: HashSet<&[u8]> = approved.items.chunks_exact(32).collect();
-    let items: Vec<ItemDigest> =
-        claim.items.iter().filter(|item| !covered.contains(item.0.as_slice())).copied().collect();
-    (!items.is_empty()).then_some(NotApproved { known: true, items })
 }

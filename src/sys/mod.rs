@@ -7,6 +7,8 @@ mod alloc;
 pub(crate) mod arena;
 pub mod exec;
 pub mod heap;
+#[cfg(feature = "ipc-field-encryption")]
+pub mod keyring;
 pub mod process;
 pub mod random;
 mod readable;

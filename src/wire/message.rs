@@ -11,6 +11,7 @@ use minicbor::{Decode, Decoder, Encode};
 
 use super::BATCH_MAX_ENTRIES;
 pub use super::{
+    field::Unlocked,
     manifest::*,
     reason::{Problem, Reason},
     state::*,
@@ -114,6 +115,9 @@ pub enum Request<'b> {
     /// A part of an import that is too long for one message.
     #[n(32)]
     ImportPart(#[b(0)] ImportPart<'b>),
+    /// Another request, encoded, with its values sealed: field encryption.
+    #[n(38)]
+    Sealed(#[b(0)] Plaintext<'b>),
 }
 
 impl Request<'_> {
@@ -243,6 +247,9 @@ pub enum Response<'b> {
     /// The versions of a key, newest first.
     #[n(14)]
     Versions(#[b(0)] Vec<VersionRow<'b>>),
+    /// A vault is open, and the key that its values are sealed under: field encryption.
+    #[n(18)]
+    Unlocked(#[b(0)] Unlocked<'b>),
 }
 
 /// One key of a list.

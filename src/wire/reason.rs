@@ -142,6 +142,15 @@ pub enum Reason {
     /// The audit trail can't be read.
     #[n(46)]
     AuditUnreadable,
+    /// The daemon was built without field encryption, and the client with it.
+    #[n(47)]
+    FieldEncryptionOff,
+    /// The daemon takes and gives sealed values only.
+    #[n(48)]
+    FieldEncryptionNeeded,
+    /// A value is not sealed under the key of its profile, for this place.
+    #[n(49)]
+    FieldForged,
 }
 
 impl Reason {
@@ -185,6 +194,9 @@ impl Reason {
             Self::CannotSwap => "cannot-swap",
             Self::NotApproved => "not-approved",
             Self::AuditUnreadable => "audit-unreadable",
+            Self::FieldEncryptionOff => "field-encryption-off",
+            Self::FieldEncryptionNeeded => "field-encryption-needed",
+            Self::FieldForged => "field-forged",
         }
     }
 }

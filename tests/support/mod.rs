@@ -2,6 +2,7 @@ mod outcome;
 mod sandbox;
 mod scanner;
 mod stranger;
+mod tap;
 mod terminal;
 
 use std::{
@@ -13,6 +14,7 @@ pub(crate) use outcome::{Outcome, Pds};
 pub(crate) use sandbox::{Sandbox, is_root, program};
 pub(crate) use scanner::Patterns;
 pub(crate) use stranger::{Stranger, connect, read_frame};
+pub(crate) use tap::Tap;
 pub(crate) use terminal::Terminal;
 
 /// No claim is about time: this only ends a test that would hang.

@@ -1,7 +1,9 @@
 //! An import in parts: each is sealed as it comes, all are stored with the last.
 
 use super::{
-    Ask, Claimed, Refusal, copy, off_the_loop,
+    Ask, Claimed, Refusal,
+    field::entries_of,
+    off_the_loop,
     transfers::{Staged, Transfers},
     wish,
 };
@@ -10,9 +12,10 @@ use crate::{
         gate::{Grant, Operation},
         reasons::reason_of,
     },
+    secret::SecureBytes,
     wire::{
         IMPORT_STAGED_MAX_BYTES,
-        message::{ImportEntry, ImportPart, KeyInProfile, Problem, Reason},
+        message::{ImportPart, KeyInProfile, Problem, Reason},
     },
 };
 
@@ -36,6 +39,8 @@ impl Ask<'_> {
         self.settle().await?;
         let outcome = async {
             let staged = self.staged(staged, &grant, asked)?;
+            let entries = entries_of(&self.daemon.vaults, &asked.import)
+                .map_err(|reason| vec![Problem::with_request(reason)])?;
             let staged = stage(staged, entries).await?;
             if !asked.last {
                 return Ok(Some(staged));
@@ -89,11 +94,7 @@ impl Ask<'_> {
     }
 }
 
-async fn stage(mut staged: Staged, entries: &[ImportEntry<'_>]) -> Result<Staged, Refusal> {
-    let entries = entries
-        .iter()
-        .map(|entry| Ok((entry.key.to_owned(), copy(entry.value)?)))
-        .collect::<Result<Vec<_>, Refusal>>()?;
+async fn stage(mut staged: Staged, entries: Vec<(String, SecureBytes)>) -> Result<Staged, Refusal> {
     let staged = off_the_loop(move || {
         for (key, value) in &entries {
             let sealed = staged.store.seal(key, value)?;

@@ -1,9 +1,12 @@
 //! Changes: the grant is on record before anything changes, and the cache forgets
 //! what is no longer true.
 
-use super::{Ask, Claimed, Refusal, copy, whole_profile, wish};
+use super::{Ask, Claimed, Refusal, field::entries_of, whole_profile, wish};
 use crate::{
-    daemon::gate::{Operation, Wish},
+    daemon::{
+        field::Fields,
+        gate::{Operation, Wish},
+    },
     store::{Put, SqlCipherStore, StoreError},
     wire::message::{
         Approve, Import, KeyInProfile, ManifestInProfile, Problem, Reason, Rename, Set,
@@ -35,7 +38,10 @@ impl Ask<'_> {
 
     pub(super) async fn set(&self, asked: &Set<'_>) -> Result<(), Refusal> {
         let wishes = [wish(Operation::Set, asked.at)];
-        let value = copy(asked.value)?;
+        let (profile, value) = (asked.at.profile, asked.value);
+        let value = Fields::of(&self.daemon.vaults, profile)
+            .and_then(|fields| fields.open(asked.at.key, value));
+        let value = self.behind_gates("set", &wishes, value)?;
         let key = asked.at.key.to_owned();
         let by = self.identity.name().to_owned();
         let (create_only, expires_at) = (asked.create_only, asked.expires_at);
@@ -74,11 +80,8 @@ impl Ask<'_> {
         let at = |key| KeyInProfile { profile: asked.profile, key };
         let wishes: Vec<_> =
             asked.entries.iter().map(|entry| wish(Operation::Set, at(entry.key))).collect();
-        let entries = asked
-            .entries
-            .iter()
-            .map(|entry| Ok((entry.key.to_owned(), copy(entry.value)?)))
-            .collect::<Result<Vec<_>, Refusal>>()?;
+        let entries = entries_of(&self.daemon.vaults, asked);
+        let entries = self.behind_gates("import", &wishes, entries)?;
         let (by, overwrite) = (self.identity.name().to_owned(), asked.overwrite);
         let work = move |store: &SqlCipherStore| {
             let put = |(key, value)| Put { set_by: Some(&by), ..Put::new(key, value) };

@@ -155,11 +155,14 @@ impl Ask<'_> {
         transfers: &mut Transfers,
         asked: &RestoreCommit<'_>,
     ) -> Result<Reply, OutOfSecretMemory> {
-        let outcome = match transfers.restore.take() {
-            Some(brought) => self.put_back(brought, asked).await,
-            None => Err(problem(Reason::TransferBroken)),
+        let Some(brought) = transfers.restore.take() else {
+            return Reply::new(&Response::Refused(problem(Reason::TransferBroken)));
         };
-        Reply::new(&outcome.map_or_else(Response::Refused, Response::Restored))
+        let profile = brought.profile.clone();
+        match self.put_back(brought, asked).await {
+            Ok(secrets) => self.opened(&profile, Some(secrets), Ok(())),
+            Err(problems) => Reply::new(&Response::Refused(problems)),
+        }
     }
 
     async fn put_back(&self, brought: Brought, asked: &RestoreCommit<'_>) -> Result<u64, Refusal> {

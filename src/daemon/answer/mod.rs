@@ -4,6 +4,7 @@
 mod audit;
 mod bulk;
 mod change;
+mod field;
 mod keep;
 mod lock;
 mod read;
@@ -73,6 +74,12 @@ pub(super) async fn answer(
     request: Request<'_>,
 ) -> Result<Reply, OutOfSecretMemory> {
     let ask = Ask { daemon, identity };
+    let request = match super::field::unsealed(request) {
+        Ok(request) => request,
+        Err(reason) => {
+            return Reply::new(&Response::Refused(vec![Problem::with_request(reason)]));
+        }
+    };
     let outcome = match request {
         Request::Resolve(batch) => return ask.resolve(&batch).await,
         Request::Get(at) => return ask.get(at).await,
@@ -83,7 +90,9 @@ pub(super) async fn answer(
         Request::History(at) => return ask.history(at).await,
         Request::GetVersion(asked) => return ask.get_version(asked).await,
         Request::Rollback(asked) => ask.rollback(asked).await,
-        Request::Passwd(asked) => ask.passwd(&asked).await,
+        Request::Passwd(asked) => {
+            return ask.opened(asked.profile, None, ask.passwd(&asked).await);
+        }
         Request::RestoreBegin(asked) => ask.begin_restore(transfers, &asked).await,
         Request::RestoreWrite(piece) => ask.write_restore(transfers, piece).await,
         Request::ImportPart(asked) => ask.import_part(transfers, &asked).await,
@@ -92,14 +101,19 @@ pub(super) async fn answer(
         Request::AuditRunning => return ask.audit_running(),
         Request::Stop => return ask.stop(),
         Request::Lock(profile) => ask.lock(profile),
-        Request::Unlock(asked) => ask.unlock(&asked, false).await,
-        Request::Create(asked) => ask.unlock(&asked, true).await,
+        Request::Unlock(asked) => {
+            return ask.opened(asked.profile, None, ask.unlock(&asked, false).await);
+        }
+        Request::Create(asked) => {
+            return ask.opened(asked.profile, None, ask.unlock(&asked, true).await);
+        }
         Request::Set(asked) => ask.set(&asked).await,
         Request::Delete(at) => ask.delete(at).await,
         Request::Rename(asked) => ask.rename(&asked).await,
         Request::Import(asked) => ask.import(&asked).await,
         Request::Approve(asked) => ask.approve(&asked).await,
         Request::Disapprove(asked) => ask.disapprove(&asked).await,
+        Request::Sealed(_) => Err(vec![Problem::with_request(Reason::Malformed)]),
     };
     Reply::new(&outcome.map_or_else(Response::Refused, |()| Response::Done))
 }

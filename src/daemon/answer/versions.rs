@@ -45,7 +45,7 @@ impl Ask<'_> {
         let outcome = match self.daemon.vaults.whole(&grant, at.profile) {
             Ok((store, _, unlocking)) => off_the_loop(move || store.get_version(&key, version))
                 .await
-                .map(|value| (vec![Some(value)], vec![unlocking])),
+                .and_then(|value| Ok((vec![Some(self.sealed(at, value)?)], vec![unlocking]))),
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         };
         match self.conclude("get", &wishes, Claimed::default(), outcome).await {

@@ -1,0 +1,80 @@
+//! Values as they come and go: with field encryption sealed once more, without it as they are.
+
+use super::{Ask, Claimed, Refusal, Reply};
+use crate::{
+    daemon::{
+        field::{self, Fields},
+        gate::Wish,
+        vault_state::Vaults,
+    },
+    secret::{OutOfSecretMemory, SecureBytes},
+    wire::message::{Import, KeyInProfile, Plaintext, Problem, Reason, Response, Unlocked},
+};
+
+impl Ask<'_> {
+    /// What a request brings, if it could be taken. If not, it is refused behind the gates,
+    /// like everything else: a profile that is locked is said to be that, and whoever may not
+    /// set a key does not learn what is wrong with its value.
+    pub(super) fn behind_gates<T>(
+        &self,
+        word: &'static str,
+        wishes: &[Wish<'_>],
+        taken: Result<T, Reason>,
+    ) -> Result<T, Refusal> {
+        taken.or_else(|reason| {
+            let _grant = self.admit(word, wishes, Claimed::default())?;
+            let problems = vec![Problem::with_request(reason)];
+            let _ = self.record(word, wishes, Claimed::default(), "failed", &problems);
+            Err(problems)
+        })
+    }
+
+    /// A value as an answer takes it along.
+    pub(super) fn sealed(
+        &self,
+        at: KeyInProfile<'_>,
+        value: SecureBytes,
+    ) -> Result<SecureBytes, Refusal> {
+        Fields::of(&self.daemon.vaults, at.profile)
+            .and_then(|fields| fields.seal(at.key, value))
+            .map_err(|reason| vec![Problem::with_request(reason)])
+    }
+
+    /// The answer to what has left a profile unlocked, and restored so many secrets.
+    pub(super) fn opened(
+        &self,
+        profile: &str,
+        secrets: Option<u64>,
+        outcome: Result<(), Refusal>,
+    ) -> Result<Reply, OutOfSecretMemory> {
+        let refused = |problems| Reply::new(&Response::Refused(problems));
+        if let Err(problems) = outcome {
+            return refused(problems);
+        }
+        match field::key_for_launcher(&self.daemon.vaults, profile) {
+            Ok(None) => Reply::new(&secrets.map_or(Response::Done, Response::Restored)),
+            Ok(Some((key, release))) => {
+                let lifetime = self.daemon.settings.current().lifetimes.unlocked;
+                let reply = Reply::new(&Response::Unlocked(Unlocked {
+                    profile,
+                    key: Plaintext(key.expose()),
+                    lifetime_ms: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX),
+                    secrets,
+                }))?;
+                // If the profile is locked before this has left, it must not leave.
+                Ok(Reply { releases: vec![release], ..reply })
+            }
+            Err(reason) => refused(vec![Problem::with_request(reason)]),
+        }
+    }
+}
+
+/// The keys and values of an import.
+pub(super) fn entries_of(
+    vaults: &Vaults,
+    import: &Import<'_>,
+) -> Result<Vec<(String, SecureBytes)>, Reason> {
+    let fields = Fields::of(vaults, import.profile)?;
+    let entries = import.entries.iter();
+    entries.map(|entry| Ok((entry.key.to_owned(), fields.open(entry.key, entry.value)?))).collect()
+}
