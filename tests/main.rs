@@ -29,6 +29,8 @@ mod lock;
 mod memory;
 /// Questions at a terminal.
 mod prompt;
+/// What is spoken on the socket, by a client of other making.
+mod protocol;
 /// The command, and everything that it inherits.
 mod run;
 /// What scripts can rely on: exit statuses, JSON, `check`.
