@@ -93,12 +93,20 @@ fn sets(sandbox: &Sandbox, value: &[u8], in_envelope: bool) -> String {
 #[test]
 fn the_daemon_tells_a_client_of_the_other_build_which_it_is_and_stores_nothing() {
     let Some(sandbox) = ready() else { return };
-    let (reason, other) = if ON {
-        (sets(&sandbox, b"in clear", false), "FieldEncryptionNeeded")
-    } else {
-        (sets(&sandbox, &random(40), true), "FieldEncryptionOff")
-    };
-    assert!(reason.contains(other), "{reason}");
+    let recorded = sandbox.recorded(|| {
+        let (reason, other) = if ON {
+            (sets(&sandbox, b"in clear", false), "FieldEncryptionNeeded")
+        } else {
+            (sets(&sandbox, &random(40), true), "FieldEncryptionOff")
+        };
+        assert!(reason.contains(other), "{reason}");
+    });
+    let which = if ON { "needed" } else { "off" };
+    assert_eq!(recorded, [format!("request failed field-encryption-{which}")]);
+    // Who is not known learns not even that.
+    let envelope = Request::Sealed(Plaintext(b"\x82\x00\x80"));
+    let answer = Stranger::new(&sandbox).ask(&envelope);
+    assert!(answer.contains("IdentityUnknown"), "{answer}");
     sandbox.pds(["get", "k"]).done().code(4).end();
 }
 

@@ -4,7 +4,7 @@ use super::{Ask, Claimed, Refusal, Reply};
 use crate::{
     daemon::{
         field::{self, Fields},
-        gate::Wish,
+        gate::{Operation, Wish},
         vault_state::Vaults,
     },
     secret::{OutOfSecretMemory, SecureBytes},
@@ -27,6 +27,15 @@ impl Ask<'_> {
             let _ = self.record(word, wishes, Claimed::default(), "failed", &problems);
             Err(problems)
         })
+    }
+
+    /// Refuses a request that a client of the other build sends, or that is in an envelope and
+    /// none that belongs there: the gates of a request for the status speak first, and it is on
+    /// the trail.
+    pub(super) fn of_the_other_build(&self, reason: Reason) -> Result<Reply, OutOfSecretMemory> {
+        let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
+        let refused = self.behind_gates("request", &wishes, Err(reason));
+        Reply::new(&refused.map_or_else(Response::Refused, |()| Response::Done))
     }
 
     /// A value as an answer takes it along.

@@ -76,9 +76,7 @@ pub(super) async fn answer(
     let ask = Ask { daemon, identity };
     let request = match super::field::unsealed(request) {
         Ok(request) => request,
-        Err(reason) => {
-            return Reply::new(&Response::Refused(vec![Problem::with_request(reason)]));
-        }
+        Err(reason) => return ask.of_the_other_build(reason),
     };
     let outcome = match request {
         Request::Resolve(batch) => return ask.resolve(&batch).await,
