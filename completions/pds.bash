@@ -6,7 +6,7 @@
 _pds_below() {
     list=()
     case $1 in
-        '') list=(run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
+        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
         audit) list=(show follow verify) ;;
     esac
 }
@@ -26,6 +26,7 @@ _pds_options() {
         rename) list=(-p --profile --password-file --no-prompt -h --help) ;;
         list | ls) list=(--json -p --profile --password-file --no-prompt -h --help) ;;
         import) list=(--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt -h --help) ;;
+        export) list=(--format -m --manifest -o --output --force --name --yes -p --profile --password-file --no-prompt -h --help) ;;
         passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
         backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         restore) list=(--replace --list -p --profile --password-file --no-prompt -h --help) ;;
@@ -49,12 +50,13 @@ _pds_takes() {
     kind=''
     list=()
     case "$1 $2" in
-        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | *' --client' | *' --env' | *' --expires' | *' --idle' | *' --key' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --until' | 'get --version' | *' -e') kind=free ;;
-        *' --format') kind=words list=(env json) ;;
+        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | *' --client' | *' --env' | *' --expires' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --until' | 'get --version' | *' -e') kind=free ;;
+        'import --format') kind=words list=(env json) ;;
+        'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
-        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
-        'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --from-file' | *' --manifest' | *' --new-password-file' | *' --password-file' | *' -m') kind=file ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
+        'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --from-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
         *' --profile' | *' -p') kind=profiles ;;
         'run '[1-9]*) kind=program ;;
     esac

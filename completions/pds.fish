@@ -86,8 +86,8 @@ function __pds_program
 end
 
 complete -c pds -f
-set -g __pds_commands '' run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' daemon stop help
-set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'history -p' 'history --profile' 'history --password-file' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'rename -p' 'rename --profile' 'rename --password-file' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'lock -p' 'lock --profile' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'daemon --ttl' 'daemon --idle'
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' daemon stop help
+set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'history -p' 'history --profile' 'history --password-file' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'rename -p' 'rename --profile' 'rename --password-file' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'lock -p' 'lock --profile' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'daemon --ttl' 'daemon --idle'
 
 complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
 complete -c pds -n '__pds_end \'\'' -a init -d 'make a vault, and a manifest if the folder has none'
@@ -101,6 +101,7 @@ complete -c pds -n '__pds_end \'\'' -a rename -d 'give a secret another name'
 complete -c pds -n '__pds_end \'\'' -a list -d 'list the names of secrets'
 complete -c pds -n '__pds_end \'\'' -a ls -d 'list the names of secrets'
 complete -c pds -n '__pds_end \'\'' -a import -d 'store what a .env or JSON file holds'
+complete -c pds -n '__pds_end \'\'' -a export -d 'write secrets in a form that other programs read'
 complete -c pds -n '__pds_end \'\'' -a passwd -d 'change a profile\'s password'
 complete -c pds -n '__pds_end \'\'' -a backup -d 'write a profile\'s vault, encrypted as it is, to one file'
 complete -c pds -n '__pds_end \'\'' -a restore -d 'put a vault back from a backup'
@@ -186,6 +187,17 @@ complete -c pds -n '__pds_at import' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at import' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at import; and __pds_place 1 1' -F
 
+complete -c pds -n '__pds_at export' -l format -x -a 'env shell fish json yaml docker k8s github' -d 'who is going to read it'
+complete -c pds -n '__pds_at export' -s m -l manifest -r -F -d 'the manifest'
+complete -c pds -n '__pds_at export' -s o -l output -r -F -d 'write a file that only you can read'
+complete -c pds -n '__pds_at export' -l force -d 'replace the file that --output names'
+complete -c pds -n '__pds_at export' -l name -x -d 'the name of the Kubernetes Secret'
+complete -c pds -n '__pds_at export' -l yes -d 'show the values at a terminal without asking'
+complete -c pds -n '__pds_at export' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at export' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
+complete -c pds -n '__pds_at export' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at export' -s h -l help -d 'print help'
+
 complete -c pds -n '__pds_at passwd' -l new-password-file -r -F -d 'read the new password from a file'
 complete -c pds -n '__pds_at passwd' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at passwd' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
@@ -268,4 +280,4 @@ complete -c pds -n '__pds_at daemon' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at stop' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import passwd backup restore check allow disallow unlock lock status audit daemon stop help'
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help'

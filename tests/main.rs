@@ -15,6 +15,8 @@ mod daemon;
 mod docs;
 /// What the command finds in its environment.
 mod environment;
+/// What goes out, read back by those that it is for.
+mod export;
 /// Values that are sealed once more on their way.
 mod field;
 /// Each gate once open and once shut.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod export;
 mod secrets;
 mod vaults;
 
@@ -10,6 +11,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use export::Export;
 pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
 pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
 
@@ -58,6 +60,8 @@ pub enum Command {
     List(List),
     /// Store what a .env or JSON file holds
     Import(Import),
+    /// Write secrets in a form that other programs read
+    Export(Export),
     /// Change a profile's password: everything is encrypted anew
     Passwd(Passwd),
     /// Write a profile's vault, encrypted as it is, to one file

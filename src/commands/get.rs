@@ -6,7 +6,7 @@ use crate::{
     client::{AskError, Asker, ClientError, Wanted},
     error::Error,
     home::Home,
-    secret::{SecureBuffer, encode},
+    secret::{OutOfSecretMemory, SecureBuffer, encode},
     wire::message::{KeyInProfile, KeyVersion, Request, Response},
 };
 
@@ -53,7 +53,8 @@ fn as_json(key: &str, value: &[u8]) -> Result<SecureBuffer, CommandError> {
     Ok(out)
 }
 
-fn escape(byte: u8, out: &mut SecureBuffer) -> Result<(), CommandError> {
+/// Writes a byte as it is within a JSON string.
+pub(super) fn escape(byte: u8, out: &mut SecureBuffer) -> Result<(), OutOfSecretMemory> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| HEX[usize::from(nibble & 15)];
     match byte {

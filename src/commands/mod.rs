@@ -4,9 +4,11 @@
 mod allow;
 mod audit;
 pub mod backup;
+mod beside;
 mod check;
 mod daemon;
 mod expiry;
+pub mod export;
 mod get;
 pub mod import;
 mod init;
@@ -32,6 +34,7 @@ use crate::{
     wire::message::{Request, Response},
 };
 use backup::NotABackup;
+use export::ExportError;
 use import::{DotenvError, JsonError, NotAKey};
 
 /// Why a command other than `run` failed by itself.
@@ -140,6 +143,9 @@ pub enum CommandError {
         /// A profile that can open them.
         profile: String,
     },
+    /// What can't be exported, or not there.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// There is no memory for the value.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -189,6 +195,7 @@ impl CommandError {
                 let option = crate::client::profile_option(profile);
                 vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
             }
+            Self::Export(error) => error.told(),
             Self::Said => Vec::new(),
             _ => vec![Told::new(self, None)],
         }
@@ -199,6 +206,7 @@ impl CommandError {
     pub fn exit_status(&self) -> i32 {
         match self {
             Self::NoVersion { .. } => 4,
+            Self::Export(error) => error.exit_status(),
             Self::NotAKey { .. }
             | Self::Generate(_)
             | Self::UnknownFormat(_)
@@ -234,6 +242,7 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Rename(options) => set::rename(options, &home),
         Command::List(options) => list::list(options, &home),
         Command::Import(options) => import::import(options, &home),
+        Command::Export(options) => export::export(options, &home),
         Command::Check(options) => check::check(options, &home),
         Command::Allow(options) => allow::allow(options, &home),
         Command::Disallow(options) => allow::disallow(options, &home),

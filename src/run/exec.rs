@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     RunError,
-    environment::{Entry, Environment, Resolved, STRIPPED, SecretValue, Sources},
+    environment::{Entry, Environment, STRIPPED, Sources},
     fetch::Values,
     plan::Plan,
 };
@@ -43,16 +43,11 @@ impl Prepared {
             process::environment().filter(|e| !is_ours(e)).collect();
         let texts: Vec<&[u8]> = inherited.iter().map(|entry| entry.to_bytes()).collect();
         let inherit = plan.inherit(clean);
-        let named = plan.secrets.iter().zip(values.iter());
-        let secrets = named.filter_map(|(secret, value)| {
-            let value = SecretValue::Answered(value?);
-            Some(Resolved { name: &secret.variable, value, hidden: secret.hidden })
-        });
         let environment = Environment::bind(Sources {
             inherited: &texts,
             inherit: &inherit,
             vars: &plan.vars,
-            secrets: secrets.collect(),
+            secrets: values.resolved(plan),
             compose: &plan.compose,
             conflict: plan.conflict(),
         })

@@ -6,6 +6,7 @@ use super::{
     RunError,
     approval::{self, Claim},
     base_name,
+    environment::{Resolved, SecretValue},
     plan::{Plan, Planned},
 };
 use crate::{
@@ -42,8 +43,18 @@ impl Values {
         Self { answer, places }
     }
 
+    /// Each value that there is, by its variable.
+    pub(super) fn resolved<'v>(&'v self, plan: &'v Plan<'_>) -> Vec<Resolved<'v>> {
+        let named = plan.secrets.iter().zip(self.iter());
+        let resolved = named.filter_map(|(secret, value)| {
+            let value = SecretValue::Answered(value?);
+            Some(Resolved { name: &secret.variable, value, hidden: secret.hidden })
+        });
+        resolved.collect()
+    }
+
     /// The values in the plan's order; `None` where an optional one is absent.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
+    fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.places.iter().map(|place| match place {
             Place::Absent => None,
             Place::Answered(range) => self.answer.as_slice().get(range.clone()),

@@ -34,8 +34,8 @@ use crate::{
     secret::OutOfSecretMemory,
     sys::{exec::ExecError, process::Inherited},
 };
-use environment::{EnvironmentProblem, TooLarge};
-use manifest::ManifestError;
+use environment::{Entry, Environment, EnvironmentProblem, Sources, TooLarge};
+use manifest::{Inherit, ManifestError};
 use plan::{BadOption, Plan};
 use refused::RefusedVariable;
 
@@ -145,6 +145,29 @@ pub fn run(
     drop(values);
     let error = prepared.exec(inherited);
     Err(RunError::Exec { program: command.to_owned(), error })
+}
+
+/// Hands what `run` would set, and nothing that was inherited, to `then`.
+///
+/// # Errors
+/// Everything that stands in the way, at once; then nothing was handed over.
+pub fn with_variables<T>(
+    plan: &Plan<'_>,
+    asker: &mut Asker<'_>,
+    command: &OsStr,
+    then: impl FnOnce(&[Entry<'_>]) -> T,
+) -> Result<T, RunError> {
+    let values = fetch::fetch(plan, asker, command)?;
+    let environment = Environment::bind(Sources {
+        inherited: &[],
+        inherit: &Inherit::All,
+        vars: &plan.vars,
+        secrets: values.resolved(plan),
+        compose: &plan.compose,
+        conflict: plan.conflict(),
+    })
+    .map_err(RunError::Environment)?;
+    Ok(then(environment.entries()))
 }
 
 /// Asks whether the values of a plan could be had. None of them comes here.

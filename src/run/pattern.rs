@@ -42,6 +42,12 @@ pub(crate) fn matches(pattern: &[u8], name: &[u8], case: Case) -> bool {
     pattern[p..].iter().all(|&c| c == b'*')
 }
 
+/// Whether the whole of `key` is of the form `pattern`, letter for letter.
+#[must_use]
+pub fn is_of(key: &str, pattern: &str) -> bool {
+    matches(pattern.as_bytes(), key.as_bytes(), Case::Matters)
+}
+
 /// A name, or a form of names with `*`, of `[A-Za-z0-9_*]{1,128}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamePattern(String);

@@ -26,12 +26,21 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::start(sandbox, arguments, |_| Stdio::piped())
+    }
+
+    /// With standard output on the terminal too.
+    pub(crate) fn run_whole(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::start(sandbox, arguments, |slave| Stdio::from(slave.try_clone().unwrap()))
+    }
+
+    fn start(sandbox: &Sandbox, arguments: &[&str], output: fn(&OwnedFd) -> Stdio) -> Self {
         let pty = openpty(None, None).unwrap();
         let mut command: Command = sandbox.command("setsid");
         command.args(["--ctty", &program()]).args(arguments);
         // Standard input is the terminal because setsid(1) takes it from there.
         command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(output(&pty.slave)).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
     }

@@ -4,7 +4,7 @@
 //! # a comment
 //! A=plain text, $literal   # a comment after a blank
 //! export B='exactly this: \n $X "'
-//! C="a newline \n, and \r \t \\ \" \$"
+//! C="a newline \n, and \r \t \\ \" \$ \`"
 //! D="more than
 //! one line"
 //! ```
@@ -46,8 +46,10 @@ pub enum DotenvProblem {
     /// Something other than a comment after the closing quote.
     #[error("only a comment may follow the closing quote")]
     AfterQuote,
-    /// A backslash in double quotes before anything but `n r t \ " $`.
-    #[error("there is no such escape: `\\n`, `\\r`, `\\t`, `\\\\`, `\\\"` and `\\$` are known")]
+    /// A backslash in double quotes before anything but ``n r t \ " $ ` ``.
+    #[error(
+        "there is no such escape: `\\n`, `\\r`, `\\t`, `\\\\`, `\\\"`, `\\$` and `` \\` `` are known"
+    )]
     Escape,
     /// A carriage return that ends no line.
     #[error("a carriage return stands alone here")]
@@ -242,7 +244,7 @@ impl<'t> Scan<'t> {
                 (b'\\', Some(b'n')) => (b'\n', 2),
                 (b'\\', Some(b'r')) => (b'\r', 2),
                 (b'\\', Some(b't')) => (b'\t', 2),
-                (b'\\', Some(&escaped @ (b'\\' | b'"' | b'$'))) => (escaped, 2),
+                (b'\\', Some(&escaped @ (b'\\' | b'"' | b'$' | b'`'))) => (escaped, 2),
                 (b'\\', _) => return Err(self.error(open + 1 + read, DotenvProblem::Escape)),
                 _ => (byte, 1),
             };

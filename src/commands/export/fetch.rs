@@ -1,0 +1,93 @@
+//! The values of the keys, in as few batches as they fit into. Each passes the gates and
+//! goes on the audit trail as a batch of `run` does.
+
+use std::ops::Range;
+
+use super::{COMMAND, choose::Chosen};
+use crate::{
+    client::{AskError, Asker, ClientError, Wanted},
+    commands::CommandError,
+    error::Error,
+    secret::{SecureBuffer, TrustProfileName},
+    wire::{
+        BATCH_MAX_ENTRIES,
+        message::{Batch, Entry, Request, Response},
+    },
+};
+
+/// The values in the order of the keys.
+pub(super) struct Values {
+    answers: Vec<Answer>,
+}
+
+/// An answer, and where the values lie in it.
+struct Answer {
+    text: SecureBuffer,
+    places: Vec<Range<usize>>,
+}
+
+impl Values {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.answers.iter().flat_map(Answer::values)
+    }
+}
+
+impl Answer {
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().map(|place| &self.text.as_slice()[place.clone()])
+    }
+}
+
+pub(super) fn fetch(
+    chosen: &[Chosen],
+    profiles: &[TrustProfileName],
+    asker: &mut Asker<'_>,
+) -> Result<Values, Error> {
+    let mut answers = Vec::new();
+    let mut left: Vec<&[Chosen]> = chosen.chunks(BATCH_MAX_ENTRIES).rev().collect();
+    while let Some(chunk) = left.pop() {
+        match ask(chunk, profiles, asker) {
+            Ok(answer) => answers.push(answer),
+            // Values that are too long for one answer: the daemon says so by hanging up.
+            Err(Error::Ask(AskError::Client(ClientError::Closed))) if chunk.len() > 1 => {
+                let (first, second) = chunk.split_at(chunk.len() / 2);
+                left.extend([second, first]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Values { answers })
+}
+
+fn ask(
+    chunk: &[Chosen],
+    profiles: &[TrustProfileName],
+    asker: &mut Asker<'_>,
+) -> Result<Answer, Error> {
+    let names: Vec<&str> = profiles.iter().map(TrustProfileName::as_str).collect();
+    let entry = |key| Entry { profiles: names.clone(), key, required: true };
+    let request = Request::Resolve(Batch {
+        entries: chunk.iter().map(|chosen| entry(chosen.key.as_str())).collect(),
+        manifest: None,
+        project: None,
+        command: Some(COMMAND),
+        check_only: false,
+    });
+    let about: Vec<Wanted<'_>> =
+        chunk.iter().map(|chosen| Wanted { profiles: names.clone(), key: &chosen.key }).collect();
+    let mut text = SecureBuffer::new().map_err(CommandError::from)?;
+    let places = match asker.ask(&request, &about, &mut text)? {
+        Response::Values(values) if values.len() == chunk.len() => {
+            let place = |value: &Option<crate::wire::message::Plaintext<'_>>| {
+                let at = value.as_ref()?.0.as_ptr_range();
+                Some(at.start as usize..at.end as usize)
+            };
+            values.iter().map(place).collect::<Option<Vec<_>>>()
+        }
+        _ => None,
+    };
+    let places = places.ok_or(AskError::from(ClientError::Malformed))?;
+    let base = text.as_slice().as_ptr() as usize;
+    let places = places.into_iter().map(|at| at.start - base..at.end - base).collect();
+    Ok(Answer { text, places })
+}
