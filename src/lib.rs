@@ -23,6 +23,8 @@ pub mod config;
 pub mod crypto;
 pub mod daemon;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod home;
 pub mod run;
 pub mod say;

@@ -19,6 +19,8 @@ mod environment;
 mod export;
 /// Values that are sealed once more on their way.
 mod field;
+/// What a fuzzer starts from, and what it found.
+mod fuzz;
 /// Each gate once open and once shut.
 mod gates;
 /// What other processes get from ours: nothing.

@@ -129,6 +129,7 @@ fn imports_run_one_way() {
         ("commands", &["cli", "client", "error", "home", "run", "say", "secret", "sys", "wire"]),
         ("error", &["client", "commands", "home", "run", "say", "sys"]),
         ("daemon", &["cli", "config", "crypto", "home", "secret", "store", "sys", "wire"]),
+        ("fuzz", &["daemon", "run", "secret", "store", "wire"]),
         ("lib.rs", ALL),
         ("main.rs", ALL),
         ("bin", ALL),

@@ -47,6 +47,8 @@ use tokio::{
 };
 
 pub use audit::SecretOperationAudit;
+#[doc(hidden)]
+pub use audit::read_lines as read_audit_lines;
 pub use vault_state::VaultState;
 
 use crate::{

@@ -28,6 +28,8 @@ pub use sqlcipher::{
     Approval, DEFAULT_HISTORY, Expiry, Imported, Put, SealedEntry, SecretInfo, SqlCipherStore,
     VersionInfo,
 };
+#[doc(hidden)]
+pub use vault::read_header;
 pub use vault::{
     AuditKeys, Checked, FreshKey, Generation, HEADER_MAX_BYTES, Header, Note, Proven, Snapshot,
     Unlocked, Upload, Vault, VaultError, VaultId,

@@ -203,6 +203,15 @@ pub(super) fn pieces(bytes: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Reads a file's pieces for nothing but [`fuzz`](crate::fuzz): how many, and of how
+/// many bytes.
+#[doc(hidden)]
+#[must_use]
+pub fn read_lines(bytes: &[u8]) -> (usize, usize) {
+    let pieces = pieces(bytes);
+    (pieces.len(), pieces.iter().map(|piece| piece.end - piece.start).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,7 @@ use serde::Serialize;
 
 pub(super) use envelope::Recipient;
 pub(super) use head::{HeadNote, Noted};
+pub use line::read_lines;
 pub(super) use trail::Trail;
 pub(super) use verify::{Finding, Opener, Report, verify};
 

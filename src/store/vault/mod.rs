@@ -28,7 +28,7 @@ pub use self::{
     create::FreshKey,
     error::VaultError,
     generation::{Generation, Note},
-    header::{HEADER_MAX_BYTES, Header, VaultId},
+    header::{HEADER_MAX_BYTES, Header, VaultId, read_header},
     restore::{Checked, Upload},
 };
 use super::{

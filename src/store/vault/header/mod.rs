@@ -158,6 +158,13 @@ impl Header {
     }
 }
 
+/// Reads a header for nothing but [`fuzz`](crate::fuzz).
+#[doc(hidden)]
+#[must_use]
+pub fn read_header(text: &[u8]) -> bool {
+    Header::parse(text).is_ok_and(|header| header.check_affordable().is_ok())
+}
+
 /// What comes before the line of the checksum, if that is right.
 fn summed(text: &str) -> Option<&str> {
     let start = text.strip_suffix('\n')?.rfind('\n')? + 1;
