@@ -78,6 +78,7 @@ fn main() {
         data: home.join("data"),
         state: home.join("state"),
         runtime: home.join("run"),
+        client_key: None,
     };
     let (mut quiet, mut flooded, mut denials) = (Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {

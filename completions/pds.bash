@@ -6,8 +6,9 @@
 _pds_below() {
     list=()
     case $1 in
-        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
+        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help) ;;
         audit) list=(show follow verify) ;;
+        client) list=(add list revoke) ;;
     esac
 }
 
@@ -16,30 +17,34 @@ _pds_options() {
     list=()
     case $1 in
         '') list=(-h --help -V --version) ;;
-        run) list=(-m --manifest -p --profile -e --env --clean --dry-run --password-file --no-prompt -h --help) ;;
+        run) list=(-m --manifest -p --profile -e --env --clean --dry-run --password-file --no-prompt --client-key -h --help) ;;
         init) list=(-p --profile --password-file --no-prompt -h --help) ;;
-        set) list=(--stdin --from-file --generate --expires -p --profile --password-file --no-prompt -h --help) ;;
-        get) list=(--version --json -p --profile --password-file --no-prompt -h --help) ;;
-        history) list=(--json -p --profile --password-file --no-prompt -h --help) ;;
-        rollback) list=(--to -p --profile --password-file --no-prompt -h --help) ;;
-        delete | rm) list=(-p --profile --password-file --no-prompt -h --help) ;;
-        rename) list=(-p --profile --password-file --no-prompt -h --help) ;;
-        list | ls) list=(--json -p --profile --password-file --no-prompt -h --help) ;;
-        import) list=(--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt -h --help) ;;
+        set) list=(--stdin --from-file --generate --expires -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        get) list=(--version --json -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        history) list=(--json -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        rollback) list=(--to -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        delete | rm) list=(-p --profile --password-file --no-prompt --client-key -h --help) ;;
+        rename) list=(-p --profile --password-file --no-prompt --client-key -h --help) ;;
+        list | ls) list=(--json -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        import) list=(--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt --client-key -h --help) ;;
         export) list=(--format -m --manifest -o --output --force --name --yes -p --profile --password-file --no-prompt -h --help) ;;
         passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
         backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         restore) list=(--replace --list -p --profile --password-file --no-prompt -h --help) ;;
-        check) list=(-m --manifest -p --profile --json -h --help) ;;
+        check) list=(-m --manifest -p --profile --json --client-key -h --help) ;;
         allow) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         disallow) list=(-p --profile --password-file --no-prompt -h --help) ;;
-        unlock) list=(--accept-older -p --profile --password-file --no-prompt -h --help) ;;
-        lock) list=(-p --profile -h --help) ;;
-        status) list=(--json -h --help) ;;
+        unlock) list=(--accept-older -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        lock) list=(-p --profile --client-key -h --help) ;;
+        status) list=(--json --client-key -h --help) ;;
         audit) list=(-h --help) ;;
         'audit show') list=(--key --client --project --outcome --json --since --until --running -h --help) ;;
         'audit follow') list=(--key --client --project --outcome --json -h --help) ;;
         'audit verify') list=(--json -h --help) ;;
+        client) list=(-h --help) ;;
+        'client add') list=(--grant --uid --key-file -h --help) ;;
+        'client list') list=(--json -h --help) ;;
+        'client revoke') list=(-h --help) ;;
         daemon) list=(--ttl --idle -h --help) ;;
         stop) list=(-h --help) ;;
     esac
@@ -50,13 +55,13 @@ _pds_takes() {
     kind=''
     list=()
     case "$1 $2" in
-        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | *' --client' | *' --env' | *' --expires' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --until' | 'get --version' | *' -e') kind=free ;;
+        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | 'client add '1 | 'client revoke '1 | *' --client' | *' --env' | *' --expires' | *' --grant' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version' | *' -e') kind=free ;;
         'import --format') kind=words list=(env json) ;;
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
-        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help) ;;
-        'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --from-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help) ;;
+        'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
         *' --profile' | *' -p') kind=profiles ;;
         'run '[1-9]*) kind=program ;;
     esac

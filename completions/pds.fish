@@ -86,8 +86,8 @@ function __pds_program
 end
 
 complete -c pds -f
-set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' daemon stop help
-set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'history -p' 'history --profile' 'history --password-file' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'rename -p' 'rename --profile' 'rename --password-file' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'lock -p' 'lock --profile' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'daemon --ttl' 'daemon --idle'
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop help
+set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'run --client-key' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'set --client-key' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'get --client-key' 'history -p' 'history --profile' 'history --password-file' 'history --client-key' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'rollback --client-key' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'delete --client-key' 'rm --client-key' 'rename -p' 'rename --profile' 'rename --password-file' 'rename --client-key' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'list --client-key' 'ls --client-key' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'import --client-key' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'check --client-key' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'unlock --client-key' 'lock -p' 'lock --profile' 'lock --client-key' 'status --client-key' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'client add --grant' 'client add --uid' 'client add --key-file' 'daemon --ttl' 'daemon --idle'
 
 complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
 complete -c pds -n '__pds_end \'\'' -a init -d 'make a vault, and a manifest if the folder has none'
@@ -112,6 +112,7 @@ complete -c pds -n '__pds_end \'\'' -a unlock -d 'unlock a profile'
 complete -c pds -n '__pds_end \'\'' -a lock -d 'lock everything, or one profile'
 complete -c pds -n '__pds_end \'\'' -a status -d 'show what is running and what is unlocked'
 complete -c pds -n '__pds_end \'\'' -a audit -d 'show or check the record of every decision about a secret'
+complete -c pds -n '__pds_end \'\'' -a client -d 'let others have some of the secrets'
 complete -c pds -n '__pds_end \'\'' -a daemon -d 'run the daemon in the foreground'
 complete -c pds -n '__pds_end \'\'' -a stop -d 'lock everything and stop the daemon'
 complete -c pds -n '__pds_end \'\'' -a help -d 'print this message or the help of the given subcommand(s)'
@@ -125,6 +126,7 @@ complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l cle
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l dry-run -d 'show what each variable would be and from where, and run nothing'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at run' -a '(__pds_program)'
 
@@ -140,6 +142,7 @@ complete -c pds -n '__pds_at set' -l expires -x -d 'when it should be replaced'
 complete -c pds -n '__pds_at set' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at set' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at set' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at set' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at set' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at get' -l version -x -d 'an older version, as `history` numbers them'
@@ -147,34 +150,40 @@ complete -c pds -n '__pds_at get' -l json -d 'print a JSON object instead'
 complete -c pds -n '__pds_at get' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at get' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at get' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at get' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at get' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at history' -l json -d 'print a JSON array'
 complete -c pds -n '__pds_at history' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at history' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at history' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at history' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at history' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at rollback' -l to -x -d 'the version, as `history` numbers them'
 complete -c pds -n '__pds_at rollback' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at rollback' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at rollback' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at rollback' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at rollback' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at delete rm' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at delete rm' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at delete rm' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at delete rm' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at delete rm' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at rename' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at rename' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at rename' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at rename' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at rename' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at list ls' -l json -d 'print a JSON array, with versions and times'
 complete -c pds -n '__pds_at list ls' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at list ls' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at list ls' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at list ls' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at list ls' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at import' -l format -x -a 'env json' -d 'what the file is'
@@ -184,6 +193,7 @@ complete -c pds -n '__pds_at import' -l dry-run -d 'show what would be stored, a
 complete -c pds -n '__pds_at import' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at import' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at import' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at import' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at import' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at import; and __pds_place 1 1' -F
 
@@ -222,6 +232,7 @@ complete -c pds -n '__pds_at restore; and __pds_place 1 1' -F
 complete -c pds -n '__pds_at check' -s m -l manifest -r -F -d 'the manifest'
 complete -c pds -n '__pds_at check' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at check' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at check' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at check' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at allow' -l list -d 'list the approved manifests instead'
@@ -241,12 +252,15 @@ complete -c pds -n '__pds_at unlock' -l accept-older -d 'take a vault that is ol
 complete -c pds -n '__pds_at unlock' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at unlock' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at unlock' -l no-prompt -d 'never ask at the terminal'
+complete -c pds -n '__pds_at unlock' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at unlock' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at lock' -s p -l profile -x -a '(__pds_names profiles)' -d 'lock only this profile'
+complete -c pds -n '__pds_at lock' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at lock' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at status' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at status' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at status' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_end audit' -a show -d 'show what is on record'
@@ -274,10 +288,25 @@ complete -c pds -n '__pds_at \'audit follow\'' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at \'audit verify\'' -l json -d 'print a JSON object'
 complete -c pds -n '__pds_at \'audit verify\'' -s h -l help -d 'print help'
 
+complete -c pds -n '__pds_end client' -a add -d 'make a key, a socket and rights of its own for an agent, a container or a CI job'
+complete -c pds -n '__pds_end client' -a list -d 'show who is enrolled, and what each may do'
+complete -c pds -n '__pds_end client' -a revoke -d 'take a client\'s rights, at once'
+complete -c pds -n '__pds_end client' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at \'client add\'' -l grant -x -d 'what it may do, such as \'work:db/*:get,list\''
+complete -c pds -n '__pds_at \'client add\'' -l uid -x -d 'the user id that may use it'
+complete -c pds -n '__pds_at \'client add\'' -l key-file -r -F -d 'where its key goes'
+complete -c pds -n '__pds_at \'client add\'' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at \'client list\'' -l json -d 'print a JSON array'
+complete -c pds -n '__pds_at \'client list\'' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at \'client revoke\'' -s h -l help -d 'print help'
+
 complete -c pds -n '__pds_at daemon' -l ttl -x -d 'how long a value stays in memory'
 complete -c pds -n '__pds_at daemon' -l idle -x -d 'how long an unused profile stays unlocked'
 complete -c pds -n '__pds_at daemon' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at stop' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit daemon stop help'
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help'

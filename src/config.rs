@@ -143,6 +143,21 @@ pub struct Grants {
     pub lock: Vec<String>,
 }
 
+impl Grants {
+    /// The list for an operation, by its word; `None` if there is no such operation.
+    pub fn of(&mut self, operation: &str) -> Option<&mut Vec<String>> {
+        Some(match operation {
+            "get" => &mut self.get,
+            "set" => &mut self.set,
+            "delete" => &mut self.delete,
+            "list" => &mut self.list,
+            "unlock" => &mut self.unlock,
+            "lock" => &mut self.lock,
+            _ => return None,
+        })
+    }
+}
+
 /// Refused variables that one project may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -110,7 +110,10 @@ fn exit_of_ask(error: &AskError) -> i32 {
                 .unwrap_or(NO)
         }
         AskError::Client(
-            ClientError::NoDaemon | ClientError::NoDaemonProgram(_) | ClientError::CannotStart(_),
+            ClientError::NoDaemon
+            | ClientError::NoDaemonAt(_)
+            | ClientError::NoDaemonProgram(_)
+            | ClientError::CannotStart(_),
         ) => NO_DAEMON,
         AskError::Client(ClientError::NoIpcKey(_))
         | AskError::Password(PasswordError::NoSource(_)) => 3,

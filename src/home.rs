@@ -24,6 +24,8 @@ pub struct Home {
     pub state: PathBuf,
     /// Holds the sockets.
     pub runtime: PathBuf,
+    /// The key file of an enrolled client, for whoever is one and not the owner.
+    pub client_key: Option<PathBuf>,
 }
 
 /// Why the folders can't be told.
@@ -53,6 +55,15 @@ impl Home {
         Ok(home)
     }
 
+    /// The folders of this process's environment, as an enrolled client with this key.
+    /// It needs none of them: in a container, there may be none.
+    #[must_use]
+    pub fn of_client(key: PathBuf) -> Self {
+        let home = Self::named_by(|name| env::var_os(name).map(PathBuf::from));
+        let home = home.unwrap_or_else(|_| Self::below(Path::new("/nonexistent")));
+        Self { client_key: Some(key), ..home }
+    }
+
     fn named_by(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Self, HomeError> {
         if let Some(root) = variable("PDS_HOME").filter(|root| !root.as_os_str().is_empty()) {
             let root = std::path::absolute(root).map_err(HomeError::NoCurrentFolder)?;
@@ -72,6 +83,7 @@ impl Home {
             runtime: absolute("XDG_RUNTIME_DIR")
                 .map_or_else(|| state.join("run"), |r| r.join("pds")),
             state,
+            client_key: None,
         })
     }
 
@@ -81,6 +93,7 @@ impl Home {
             data: root.join("data"),
             state: root.join("state"),
             runtime: root.join("run"),
+            client_key: None,
         }
     }
 
@@ -124,6 +137,18 @@ impl Home {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("pds.sock")
+    }
+
+    /// The folder of what is known of enrolled clients.
+    #[must_use]
+    pub fn clients(&self) -> PathBuf {
+        self.data.join("clients")
+    }
+
+    /// The folder of the enrolled clients' sockets.
+    #[must_use]
+    pub fn client_sockets(&self) -> PathBuf {
+        self.runtime.join("clients")
     }
 
     /// The daemon's log.

@@ -60,7 +60,13 @@ impl Sandbox {
 
     fn home(&self) -> Home {
         let at = |path| self.at("home").join(path);
-        Home { config: at("config"), data: at("data"), state: at("state"), runtime: at("run") }
+        Home {
+            config: at("config"),
+            data: at("data"),
+            state: at("state"),
+            runtime: at("run"),
+            client_key: None,
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -7,6 +7,8 @@
 mod approval;
 /// What is on record, and what shows that it was altered.
 mod audit;
+/// Others than the owner, with keys and rights of their own.
+mod clients;
 /// What pressing Tab gives in the shells themselves.
 mod completions;
 /// One daemon, however many start it, and when it ends.

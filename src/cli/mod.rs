@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod client;
 mod export;
 mod secrets;
 mod vaults;
@@ -11,6 +12,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use client::{Client, ClientAdd, ClientCommand, ClientList, ClientOption, ClientRevoke};
 pub use export::Export;
 pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
 pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
@@ -82,10 +84,36 @@ pub enum Command {
     Status(Status),
     /// Show or check the record of every decision about a secret
     Audit(Audit),
+    /// Let others have some of the secrets: agents, containers, CI jobs
+    Client(Client),
     /// Run the daemon in the foreground
     Daemon(Daemon),
     /// Lock everything and stop the daemon
     Stop,
+}
+
+impl Command {
+    /// The key of the enrolled client that it is to ask as, if it names one.
+    #[must_use]
+    pub fn client_key(&self) -> Option<&PathBuf> {
+        let option = match self {
+            Self::Run(options) => &options.client,
+            Self::Set(options) => &options.client,
+            Self::Get(options) => &options.client,
+            Self::History(options) => &options.client,
+            Self::Rollback(options) => &options.client,
+            Self::Delete(options) => &options.client,
+            Self::Rename(options) => &options.client,
+            Self::List(options) => &options.client,
+            Self::Import(options) => &options.client,
+            Self::Check(options) => &options.client,
+            Self::Unlock(options) => &options.client,
+            Self::Lock(options) => &options.client,
+            Self::Status(options) => &options.client,
+            _ => return None,
+        };
+        option.client_key.as_ref()
+    }
 }
 
 /// Where a password comes from when one is needed.
@@ -136,6 +164,9 @@ pub struct Run {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -152,6 +183,7 @@ impl Run {
             clean: false,
             dry_run: false,
             password: PasswordOptions::default(),
+            client: ClientOption::default(),
             command: command.to_vec(),
         })
     }
@@ -166,6 +198,9 @@ pub struct Check {
     /// Print a JSON object
     #[arg(long)]
     pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `allow`.
@@ -203,6 +238,9 @@ pub struct Status {
     /// Print a JSON object
     #[arg(long)]
     pub json: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `daemon`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PasswordOptions, ProfileOption};
+use super::{ClientOption, PasswordOptions, ProfileOption};
 
 /// `set`.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +29,9 @@ pub struct Set {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `get`.
@@ -48,6 +51,9 @@ pub struct Get {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `history`.
@@ -64,6 +70,9 @@ pub struct History {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `rollback`.
@@ -80,6 +89,9 @@ pub struct Rollback {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `delete`.
@@ -93,6 +105,9 @@ pub struct Delete {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `rename`.
@@ -108,6 +123,9 @@ pub struct Rename {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `list`.
@@ -122,6 +140,9 @@ pub struct List {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `import`.
@@ -147,4 +168,7 @@ pub struct Import {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PasswordOptions, ProfileOption};
+use super::{ClientOption, PasswordOptions, ProfileOption};
 use crate::secret::TrustProfileName;
 
 /// `init`.
@@ -79,6 +79,9 @@ pub struct Unlock {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// `lock`.
@@ -87,4 +90,7 @@ pub struct Lock {
     /// Lock only this profile
     #[arg(short, long, value_name = "PROFILE")]
     pub profile: Option<TrustProfileName>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }

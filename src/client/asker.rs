@@ -126,7 +126,9 @@ impl<'a> Asker<'a> {
     }
 
     fn can_unlock(&self) -> bool {
-        self.passwords.has_files() || self.passwords.may_ask()
+        // A client's user is not asked in passing for a password that is not theirs.
+        let may_ask = self.home.client_key.is_none() && self.passwords.may_ask();
+        self.passwords.has_files() || may_ask
     }
 
     /// Unlocks every locked profile of the request: one sequence of questions,

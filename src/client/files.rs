@@ -20,7 +20,7 @@ use super::ClientError;
 use crate::{
     home::Home,
     sys::process::effective_uid,
-    wire::identity::{KeyPair, PublicStaticKey},
+    wire::identity::{KEY_FILE_MAX_BYTES, KeyPair, PublicStaticKey},
 };
 
 /// The lock file holds a path, which has at most this many bytes here.
@@ -31,19 +31,24 @@ const LOCK_MAX_BYTES: usize = 4_096;
 pub(super) struct Endpoint {
     pub(super) socket: PathBuf,
     pub(super) daemon: PublicStaticKey,
-    pub(super) launcher: KeyPair,
+    pub(super) key: KeyPair,
+    /// Whether this is an enrolled client's, and not the launcher's.
+    pub(super) is_enrolled: bool,
 }
 
 impl Endpoint {
     /// Reads what a daemon has left for its clients; `None` if none ever did.
     pub(super) fn find(home: &Home) -> Result<Option<Self>, ClientError> {
+        if let Some(file) = &home.client_key {
+            return Self::of_client(file).map(Some);
+        }
         if !is_private_folder(&home.data)? {
             return Ok(None);
         }
         let Some(mut key_file) = open_own(&home.launcher_key())? else {
             return Ok(None);
         };
-        let launcher = KeyPair::read(&mut key_file)?.ok_or(ClientError::Malformed)?;
+        let key = KeyPair::read(&mut key_file)?.ok_or(ClientError::Malformed)?;
         let Some(mut public) = open_own(&home.daemon_public_key())? else {
             return Ok(None);
         };
@@ -52,11 +57,42 @@ impl Endpoint {
         // The daemon may have another environment than a client of cron or sudo,
         // and so another runtime folder: its lock says where its socket is.
         let socket = locked_socket(&home.lock_file())?.unwrap_or_else(|| home.socket());
-        Ok(Some(Self { socket, daemon, launcher }))
+        Ok(Some(Self { socket, daemon, key, is_enrolled: false }))
+    }
+
+    /// What a client's key file says: its key, the daemon's, and then the socket's path
+    /// where the daemon has it. A socket beside it, of the same name but for the ending,
+    /// comes before that, since both may have been mounted elsewhere.
+    fn of_client(path: &Path) -> Result<Self, ClientError> {
+        let no_key = |error| ClientError::NoKey { path: path.to_owned(), error };
+        let not_one = || ClientError::NotAClientKey(path.to_owned());
+        let mut file = open_client_key(path)?;
+        let key = KeyPair::read(&mut (&mut file).take(KEY_FILE_MAX_BYTES as u64));
+        let key = key.map_err(no_key)?.ok_or_else(not_one)?;
+        let daemon = *key.shared().ok_or_else(not_one)?.peer();
+        let mut named = Vec::new();
+        file.take(LOCK_MAX_BYTES as u64).read_to_end(&mut named).map_err(no_key)?;
+        let beside = path.with_extension("sock");
+        let socket = match metadata(&beside)? {
+            Some(found) if found.file_type().is_socket() => beside,
+            _ => PathBuf::from(std::ffi::OsString::from_vec(named)),
+        };
+        if socket.as_os_str().is_empty() {
+            return Err(not_one());
+        }
+        Ok(Self { socket, daemon, key, is_enrolled: true })
     }
 
     /// Connects to the socket, if it and its folder are the user's own.
     pub(super) fn connect(&self) -> Result<UnixStream, ClientError> {
+        if self.is_enrolled {
+            return UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    ClientError::NoDaemonAt(self.socket.clone())
+                }
+                _ => error.into(),
+            });
+        }
         let folder = self.socket.parent().unwrap_or(Path::new("/"));
         if !is_private_folder(folder)? {
             return Err(ClientError::NoDaemon);
@@ -117,6 +153,23 @@ fn is_private_folder(path: &Path) -> Result<bool, ClientError> {
         return Err(not_private(path, "is not a folder"));
     }
     check_own(path, &metadata).map(|()| true)
+}
+
+/// Opens a client's key: a file that no group and no others can read. Links are followed,
+/// and it may be another user's: whoever names it on the command line means it, and in a
+/// container it is mounted as it comes.
+fn open_client_key(path: &Path) -> Result<File, ClientError> {
+    let no_key = |error| ClientError::NoKey { path: path.to_owned(), error };
+    let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(no_key)?;
+    let metadata = file.metadata().map_err(no_key)?;
+    if !metadata.is_file() {
+        return Err(not_private(path, "is not a regular file"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(not_private(path, "is open to other users"));
+    }
+    Ok(file)
 }
 
 /// Opens a file of this user's alone, following no link; `None` if it isn't there.

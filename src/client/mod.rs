@@ -44,6 +44,20 @@ pub enum ClientError {
     /// No daemon runs, and this command doesn't start one.
     #[error("no daemon is running")]
     NoDaemon,
+    /// No daemon answers at an enrolled client's socket; only its owner starts one.
+    #[error("no daemon answers at `{0}`")]
+    NoDaemonAt(PathBuf),
+    /// A file that was named as a client's key is none.
+    #[error("`{0}` is not the key of a client")]
+    NotAClientKey(PathBuf),
+    /// A client's key can't be read.
+    #[error("can't read `{path}`: {error}")]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
     /// The daemon's program is not where it belongs.
     #[error("there is no `{0}`, which belongs beside `pds`")]
     NoDaemonProgram(PathBuf),
@@ -103,6 +117,11 @@ impl ClientError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoDaemon => "the next command that needs one starts it",
+            Self::NoDaemonAt(_) => {
+                "its owner's next command starts it; after that, a socket that was mounted alone \
+                 has to be mounted again"
+            }
+            Self::NotAClientKey(_) => "`pds client add` makes one",
             Self::NoDaemonProgram(_) => "install pds again, both of its files",
             Self::NotPrivate { .. } => "make it yours alone (mode 0700 or 0600), or remove it",
             Self::OtherVersion { .. } => "pds stop, which locks, and try again",
@@ -151,11 +170,15 @@ impl Client {
     pub fn connect(home: &Home) -> Result<Self, ClientError> {
         let endpoint = Endpoint::find(home)?.ok_or(ClientError::NoDaemon)?;
         let stream = endpoint.connect()?;
-        let credentials = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
-        if credentials.uid() != effective_uid() {
-            return Err(ClientError::ForeignDaemon(endpoint.socket));
+        // An enrolled client has another user's daemon, in another namespace even. That
+        // it is the right one, its key shows, which was pinned.
+        if !endpoint.is_enrolled {
+            let credentials = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
+            if credentials.uid() != effective_uid() {
+                return Err(ClientError::ForeignDaemon(endpoint.socket));
+            }
         }
-        let (initiator, first) = Initiator::begin(&endpoint.launcher, &endpoint.daemon)?;
+        let (initiator, first) = Initiator::begin(&endpoint.key, &endpoint.daemon)?;
         let mut framed = Vec::with_capacity(first.len() + frame::LENGTH_BYTES);
         frame::write(&first, &mut framed).map_err(|_| ClientError::Malformed)?;
         send_all(&stream, &framed)?;
@@ -177,6 +200,8 @@ impl Client {
     /// [`ClientError::CannotStart`] if it does not come up.
     pub fn connect_or_start(home: &Home) -> Result<Self, ClientError> {
         match Self::connect(home) {
+            // A client starts none: it would be its own, and not its owner's.
+            outcome if home.client_key.is_some() => outcome,
             // The second case is a daemon that was just leaving.
             Err(ClientError::NoDaemon | ClientError::Closed) => {
                 start::start(home)?;

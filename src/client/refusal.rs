@@ -97,6 +97,14 @@ impl Refusal {
             Reason::CannotSwap => {
                 "the file system can't swap two folders at once, so nothing was changed".to_owned()
             }
+            Reason::InvalidClient => format!("`{key}` can't be a client's name"),
+            Reason::ClientExists => format!("client `{key}` is enrolled already"),
+            Reason::ClientUnknown => format!("there is no client `{key}`"),
+            Reason::InvalidGrant => "one of the grants can't be one".to_owned(),
+            Reason::TooManyClients => "there are as many clients as there may be".to_owned(),
+            Reason::ClientUnwritable => {
+                format!("the file or the socket of client `{key}` can't be written")
+            }
             Reason::AuditUnreadable => "the audit trail can't be read".to_owned(),
             Reason::FieldEncryptionOff => {
                 "this pds was built with field encryption, and the daemon without".to_owned()
@@ -155,9 +163,14 @@ impl Refusal {
             Reason::Internal
             | Reason::VaultUnreadable
             | Reason::ReadOnly
+            | Reason::ClientUnwritable
             | Reason::AuditUnreadable => "the daemon's log says more".to_owned(),
             Reason::Malformed => "pds stop, and try again".to_owned(),
             Reason::NotApproved => "pds allow".to_owned(),
+            Reason::InvalidClient => "1 to 32 letters, digits, `_` and `-`".to_owned(),
+            Reason::ClientExists => format!("pds client revoke {key}"),
+            Reason::ClientUnknown => "pds client list".to_owned(),
+            Reason::InvalidGrant => "such as --grant 'work:db/*:get,list'".to_owned(),
             Reason::BackupDamaged => "try an earlier backup; nothing was changed".to_owned(),
             Reason::TransferBroken => "try again; nothing was changed".to_owned(),
             Reason::TransferTooLong => "split it; nothing was changed".to_owned(),
@@ -176,7 +189,7 @@ impl Refusal {
     pub fn exit_status(&self) -> i32 {
         match self.reason {
             Reason::Locked | Reason::ProfileInactive => 3,
-            Reason::NotFound | Reason::ProfileUnknown => 4,
+            Reason::NotFound | Reason::ProfileUnknown | Reason::ClientUnknown => 4,
             Reason::IdentityUnknown
             | Reason::IdentityRevoked
             | Reason::RateLimited

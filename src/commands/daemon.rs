@@ -9,7 +9,7 @@ use std::{
 use super::CommandError;
 use crate::{
     cli,
-    client::{AskError, Client, ClientError, daemon_environment, daemon_program},
+    client::{AskError, Client, ClientError, Refusal, daemon_environment, daemon_program},
     error::Error,
     home::Home,
     secret::SecureBuffer,
@@ -45,6 +45,10 @@ pub(super) fn stop(home: &Home) -> Result<(), Error> {
     client.exchange(&Request::Stop, &mut buffer)?;
     match message::decode(buffer.as_slice()) {
         Ok(Response::Done) => {}
+        Ok(Response::Refused(problems)) => {
+            let refused = problems.iter().map(|problem| Refusal::new(*problem, "", ""));
+            return Err(AskError::Refused(refused.collect()).into());
+        }
         _ => return Err(AskError::from(ClientError::Malformed).into()),
     }
     // It closes the connection by ending, after which a new one can start.

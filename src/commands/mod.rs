@@ -6,6 +6,7 @@ mod audit;
 pub mod backup;
 mod beside;
 mod check;
+mod client;
 mod daemon;
 mod expiry;
 pub mod export;
@@ -101,6 +102,12 @@ pub enum CommandError {
         /// Who was named.
         named: TrustProfileName,
     },
+    /// A name that can't be a client's.
+    #[error("`{}` can't be a client's name", crate::say::escaped(.0))]
+    NotAClient(String),
+    /// `--grant` with something that is none.
+    #[error("`--grant`: `{}` is not of the form PROFILE:KEYS:OPERATIONS", crate::say::escaped(.0))]
+    NotAGrant(String),
     /// `--expires` with something that is no time.
     #[error("`--expires`: {0}")]
     NoExpiry(&'static str),
@@ -191,6 +198,12 @@ impl CommandError {
                 vec![Told::new(self, Some(format!("pds history {}", crate::say::escaped(key))))]
             }
             Self::OtherProfile { .. } => vec![Told::new(self, hint("leave `-p` out"))],
+            Self::NotAClient(_) => {
+                vec![Told::new(self, hint("1 to 32 letters, digits, `_` and `-`"))]
+            }
+            Self::NotAGrant(_) => {
+                vec![Told::new(self, hint("such as --grant 'work:db/*:get,list'"))]
+            }
             Self::TrailNotChecked { profile } => {
                 let option = crate::client::profile_option(profile);
                 vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
@@ -208,6 +221,8 @@ impl CommandError {
             Self::NoVersion { .. } => 4,
             Self::Export(error) => error.exit_status(),
             Self::NotAKey { .. }
+            | Self::NotAClient(_)
+            | Self::NotAGrant(_)
             | Self::Generate(_)
             | Self::UnknownFormat(_)
             | Self::OtherProfile { .. }
@@ -224,7 +239,7 @@ impl CommandError {
 /// # Errors
 /// [`Error`], which has not been said yet.
 pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
-    let home = Home::from_environment()?;
+    let home = home(command)?;
     match command {
         Command::Run(options) => {
             run::run(options, &home, inherited)?;
@@ -250,8 +265,18 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Lock(options) => lock::lock(options, &home),
         Command::Status(options) => status::status(options, &home),
         Command::Audit(options) => audit::audit(options, &home),
+        Command::Client(options) => client::client(options, &home),
         Command::Daemon(options) => daemon::daemon(options, &home),
         Command::Stop => daemon::stop(&home),
+    }
+}
+
+/// Where things are, and as whom to ask.
+fn home(command: &Command) -> Result<Home, Error> {
+    let named = env::var_os("PDS_CLIENT_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
+    match command.client_key().cloned().or(named) {
+        Some(key) => Ok(Home::of_client(key)),
+        None => Ok(Home::from_environment()?),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CommandError, print};
 use crate::{
     cli,
-    client::{Client, ClientError},
+    client::{AskError, Client, ClientError, Refusal},
     error::Error,
     home::Home,
     say::escaped,
@@ -21,7 +21,14 @@ pub(super) fn status(options: &cli::Status, home: &Home) -> Result<(), Error> {
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
     client.exchange(&Request::Status, &mut buffer)?;
     let answer = message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)?;
-    let Response::Status(status) = answer else { return Err(ClientError::Malformed.into()) };
+    let status = match answer {
+        Response::Status(status) => status,
+        Response::Refused(problems) => {
+            let refused = problems.iter().map(|problem| Refusal::new(*problem, "", ""));
+            return Err(AskError::Refused(refused.collect()).into());
+        }
+        _ => return Err(ClientError::Malformed.into()),
+    };
     let text = if options.json { as_json(&status) } else { as_text(&status) };
     Ok(print(text.as_bytes())?)
 }

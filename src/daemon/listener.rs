@@ -1,11 +1,14 @@
-//! The socket: where it is, who may connect, and how many.
+//! The sockets: where they are, who may connect, and how many.
 
 use std::{
     collections::VecDeque,
     fs, io,
     os::{
         fd::OwnedFd,
-        unix::{fs::FileTypeExt, net as unix},
+        unix::{
+            fs::{FileTypeExt, PermissionsExt},
+            net as unix,
+        },
     },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -18,19 +21,71 @@ use nix::sys::socket::{
 };
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::AbortHandle,
 };
 
-use super::{Daemon, DaemonError, session};
+use super::{Daemon, DaemonError, gate::Pace, now, session};
 use crate::sys::process::effective_uid;
 
 /// Connections at once. Beyond, they wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;
-/// Connections that have not shown who they are. Beyond, the oldest is closed.
+/// Of these, what all enrolled clients together can have: the rest is the launcher's.
+const CLIENTS_CONNECTIONS_MAX: usize = 128;
+/// And what one of them can.
+const CLIENT_CONNECTIONS_MAX: usize = 32;
+/// Connections of one socket that have not shown who they are. Beyond, the oldest is closed.
 const UNAUTHENTICATED_MAX: usize = 16;
 /// How long accepting pauses when descriptors have run out: nothing but time helps.
 const PAUSE_WHEN_EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// How long taking a client's connections pauses at most before it is thought about anew.
+const PACE_STEP: Duration = Duration::from_secs(1);
+
+/// Which socket a connection came in by, and so whose key counts there.
+#[derive(Debug, Clone)]
+pub(super) enum Door {
+    /// The daemon's own: the launcher's.
+    Own,
+    /// The one of the enrolled client of this name.
+    Client(String),
+}
+
+/// The places for connections.
+#[derive(Debug)]
+pub(super) struct Seats {
+    all: Arc<Semaphore>,
+    clients: Arc<Semaphore>,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { all: places(CONNECTIONS_MAX), clients: places(CLIENTS_CONNECTIONS_MAX) }
+    }
+}
+
+/// A place, for as long as a connection lasts.
+type Seat = Vec<OwnedSemaphorePermit>;
+
+/// Waits for a place in each of `kinds`, the narrowest first.
+async fn take_seat(kinds: &[&Arc<Semaphore>]) -> Option<Seat> {
+    let mut seat = Seat::new();
+    for places in kinds {
+        seat.push(Arc::clone(places).acquire_owned().await.ok()?);
+    }
+    Some(seat)
+}
+
+/// Opens the socket of an enrolled client, and takes connections there from now on.
+/// One that was revoked keeps its socket, to be told so.
+pub(super) fn open_door(daemon: &Arc<Daemon>, name: &str) -> Result<(), DaemonError> {
+    let path = daemon.home.client_sockets().join(format!("{name}.sock"));
+    let listener = Listener::bind_for(&path, 0o666)?;
+    let (daemon, door) = (Arc::clone(daemon), Door::Client(name.to_owned()));
+    tokio::spawn(async move { listener.accept_for(&daemon, door).await });
+    Ok(())
+}
 
 /// A listening socket, which goes from the file system when it is dropped.
 #[derive(Debug)]
@@ -47,6 +102,10 @@ impl Listener {
     /// bound beside and renamed: there is never a moment without a socket that
     /// could be connected to, nor one with another mode.
     pub(super) fn bind(path: &Path) -> Result<Self, DaemonError> {
+        Self::bind_for(path, 0o600)
+    }
+
+    fn bind_for(path: &Path, mode: u32) -> Result<Self, DaemonError> {
         let failed = |error| DaemonError::Socket { path: path.to_owned(), error };
         match path.symlink_metadata() {
             Ok(metadata) if !metadata.file_type().is_socket() => {
@@ -58,6 +117,7 @@ impl Listener {
         let beside = path.with_extension("new");
         let _ = fs::remove_file(&beside);
         let listener = unix::UnixListener::bind(&beside).map_err(failed)?;
+        fs::set_permissions(&beside, fs::Permissions::from_mode(mode)).map_err(failed)?;
         fs::rename(&beside, path).map_err(failed)?;
         Self::over(listener, Some(path.to_owned())).map_err(failed)
     }
@@ -73,33 +133,60 @@ impl Listener {
     }
 
     /// Accepts for ever. Ends by being dropped.
-    pub(super) async fn accept_for(&self, daemon: &Arc<Daemon>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    pub(super) async fn accept_for(&self, daemon: &Arc<Daemon>, door: Door) {
+        let own = Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX));
         let strangers = Arc::new(Strangers::default());
+        let mut pace = Pace::default();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
+            let (all, clients) = (&daemon.seats.all, &daemon.seats.clients);
+            let seat = match door {
+                Door::Own => take_seat(&[all]).await,
+                Door::Client(_) => take_seat(&[&own, clients, all]).await,
             };
-            let stream = match self.inner.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "can't accept a connection");
-                    tokio::time::sleep(PAUSE_WHEN_EXHAUSTED).await;
-                    continue;
-                }
-            };
-            let Some(caller) = Caller::of(&stream) else {
+            let Some(seat) = seat else { return };
+            let Some((stream, caller)) = self.next_caller(daemon, &door).await else {
                 continue;
             };
+            if let Door::Client(name) = &door {
+                keep_pace(&mut pace, daemon, name).await;
+            }
             let (daemon, arrived) = (Arc::clone(daemon), Arc::clone(&strangers));
             let ticket = strangers.next_ticket();
+            let door = door.clone();
             let task = tokio::spawn(async move {
                 let known = move || arrived.leave(ticket);
-                session::serve(&daemon, stream, caller, known).await;
-                drop(place);
+                session::serve(&daemon, stream, &door, caller, known).await;
+                drop(seat);
             });
             strangers.enter(ticket, task.abort_handle());
         }
+    }
+
+    /// The next connection, if it is one of the user whose socket this is.
+    async fn next_caller(&self, daemon: &Daemon, door: &Door) -> Option<(UnixStream, Caller)> {
+        match self.inner.accept().await {
+            Ok((stream, _)) => {
+                let expected = match door {
+                    Door::Own => effective_uid(),
+                    Door::Client(name) => daemon.registry.get(name)?.enrolment.uid,
+                };
+                let caller = Caller::of(&stream, expected)?;
+                Some((stream, caller))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection");
+                tokio::time::sleep(PAUSE_WHEN_EXHAUSTED).await;
+                None
+            }
+        }
+    }
+}
+
+/// Waits until one more connection of a client may be taken. Those after it wait in
+/// the kernel's queue, and cost nothing there.
+async fn keep_pace(pace: &mut Pace, daemon: &Daemon, name: &str) {
+    while let Err(wait) = pace.step(daemon.settings.current().limits.of(name), now()) {
+        tokio::time::sleep(wait.min(PACE_STEP)).await;
     }
 }
 
@@ -121,12 +208,13 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Who connected; `None`, before a byte is read, if it is another user.
-    fn of(stream: &UnixStream) -> Option<Self> {
+    /// Who connected; `None`, before a byte is read, if it is another user than `expected`.
+    ///
+    /// The kernel tells a user id as this process's own user namespace numbers it.
+    fn of(stream: &UnixStream, expected: u32) -> Option<Self> {
         let credentials = getsockopt(stream, PeerCredentials).ok()?;
         let process = || getsockopt(stream, PeerPidfd).ok();
-        (credentials.uid() == effective_uid())
-            .then(|| Self { pid: credentials.pid(), process: process() })
+        (credentials.uid() == expected).then(|| Self { pid: credentials.pid(), process: process() })
     }
 }
 

@@ -17,6 +17,7 @@ mod answer;
 mod approved;
 mod audit;
 mod confine;
+mod enrolment;
 mod ephemeral;
 mod field;
 pub mod gate;
@@ -61,7 +62,7 @@ use crate::{
     wire,
 };
 use gate::Buckets;
-use listener::Listener;
+use listener::{Door, Listener};
 use registry::Registry;
 use settings::Settings;
 use vault_state::Vaults;
@@ -206,6 +207,7 @@ pub(crate) struct Daemon {
     trail: audit::Trail,
     runs: runs::Runs,
     tries: unlock::Tries,
+    seats: listener::Seats,
     stop: Notify,
     detached: bool,
 }
@@ -263,7 +265,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     }
     let failed = |error| DaemonError::File { path: home.audit(), error };
     let daemon = Arc::new(Daemon {
-        registry: Registry::new(keys.launcher),
+        registry: Registry::open(home, keys.launcher),
         vaults: Vaults::new(home.clone()).with_keyring(field::Keyring::of(keys.daemon.public())),
         keys,
         next_ephemeral: ephemeral::NextEphemeral::default(),
@@ -272,6 +274,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
         runs: runs::Runs::default(),
         tries: unlock::Tries::open(home),
+        seats: listener::Seats::default(),
         stop: Notify::new(),
         detached: options.detached,
         home: home.clone(),
@@ -319,6 +322,12 @@ async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), Daemo
             .map_err(|error| DaemonError::Socket { path: socket.clone(), error })?,
         None => Listener::bind(&socket)?,
     };
+    for client in daemon.registry.all() {
+        if let Err(error) = listener::open_door(daemon, &client.name) {
+            // It is the one that does without.
+            tracing::error!(client = client.name, %error, "a client has no socket");
+        }
+    }
     lock.publish(&socket)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(DaemonError::EventLoop)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(DaemonError::EventLoop)?;
@@ -326,7 +335,7 @@ async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), Daemo
     announce();
     log::detach(&daemon.home, daemon.detached)?;
     tokio::select! {
-        () = listener.accept_for(daemon) => {}
+        () = listener.accept_for(daemon, Door::Own) => {}
         () = lifetime::watch(daemon) => {}
         () = daemon.stop.notified() => {}
         _ = terminated.recv() => {}

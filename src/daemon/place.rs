@@ -27,6 +27,15 @@ pub(super) fn prepare_folders(home: &Home) -> Result<(), DaemonError> {
         make_folder(folder)?;
         check_folder(folder, OPEN)?;
     }
+    make_folder(&home.clients())?;
+    check_folder(&home.clients(), OPEN)?;
+    // Others may pass through, where they can get at it at all: the folder that it
+    // is in lets nobody in, so that it takes a bind mount.
+    let sockets = home.client_sockets();
+    make_folder(&sockets)?;
+    check_folder(&sockets, WRITABLE)?;
+    fs::set_permissions(&sockets, Permissions::from_mode(0o711))
+        .map_err(|error| DaemonError::Folder { path: sockets, error })?;
     // Made here because a confined daemon could not look into one that is made
     // later. The user may let others read it, but not write.
     make_folder(&home.config)?;

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -19,8 +19,8 @@ use super::{
     Daemon,
     answer::{self, Transfers},
     ephemeral,
-    gate::{LAUNCHER, Peer},
-    listener::Caller,
+    listener::{Caller, Door},
+    registry::Who,
     runs,
 };
 use crate::{
@@ -43,6 +43,8 @@ const DENIALS_FREE: u32 = 20;
 /// From then on there is a pause after this many, of the shortest length that there is.
 const DENIALS_A_PAUSE: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(1);
+/// How long a connection is not listened to whose requester was too fast.
+const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Why a connection ended. Only for the log: the peer is told nothing.
 #[derive(Debug, thiserror::Error)]
@@ -59,25 +61,34 @@ enum Ended {
     Io(#[from] io::Error),
     #[error("{0}")]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
-    #[error("locked while an answer was on its way")]
+    #[error("locked, or revoked, while an answer was on its way")]
     Locked,
+    #[error("the client was revoked")]
+    Revoked,
 }
 
 /// Who is at the other end.
 #[derive(Debug)]
 pub(super) struct Identity {
-    pub(super) peer: Peer,
+    pub(super) who: Who,
     pub(super) caller: Caller,
     denials: AtomicU32,
+    /// Whether it was revoked when it came: then it is told so, else cut off when it is.
+    came_revoked: bool,
+    /// For how long a requester that was too fast is not listened to, in milliseconds.
+    hold_ms: AtomicU64,
 }
 
 impl Identity {
+    fn new(who: Who, caller: Caller) -> Self {
+        let came_revoked = matches!(&who, Who::Client(client) if client.is_revoked());
+        let (denials, hold_ms) = (AtomicU32::new(0), AtomicU64::new(0));
+        Self { who, caller, denials, came_revoked, hold_ms }
+    }
+
     /// The registered name; `-` for a peer that has none.
     pub(super) fn name(&self) -> &str {
-        match &self.peer {
-            Peer::Registered(name) => name,
-            Peer::Revoked | Peer::Unknown => "-",
-        }
+        self.who.name()
     }
 
     /// A request of this connection was denied.
@@ -98,7 +109,32 @@ impl Identity {
     }
 
     pub(super) fn is_launcher(&self) -> bool {
-        self.name() == LAUNCHER
+        matches!(self.who, Who::Launcher)
+    }
+
+    /// Not to be listened to for as long as it was told to wait: asking all the same
+    /// is then its own time and not the daemon's.
+    pub(super) fn hold(&self, retry_after_ms: u64) {
+        self.hold_ms.store(retry_after_ms, Ordering::Relaxed);
+    }
+
+    fn is_cut_off(&self) -> bool {
+        matches!(&self.who, Who::Client(client) if !self.came_revoked && client.is_revoked())
+    }
+
+    /// Does `work`, unless the client is revoked first.
+    async fn unless_cut_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+        let cut = async {
+            match &self.who {
+                Who::Client(client) if !self.came_revoked => client.revocation().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cut => Err(Ended::Revoked),
+            done = work => Ok(done),
+        }
     }
 }
 
@@ -107,20 +143,19 @@ impl Identity {
 pub(super) async fn serve(
     daemon: &Arc<Daemon>,
     mut stream: UnixStream,
+    door: &Door,
     caller: Caller,
     known: impl FnOnce(),
 ) {
     let pid = caller.pid;
     let outcome = async {
-        let (channel, peer) = timeout(HANDSHAKE_MAX, shake_hands(daemon, &mut stream)).await??;
+        let shaken = timeout(HANDSHAKE_MAX, shake_hands(daemon, door, &mut stream));
+        let (channel, who) = shaken.await??;
         known();
-        converse(
-            daemon,
-            &mut stream,
-            channel,
-            Identity { peer, caller, denials: AtomicU32::new(0) },
-        )
-        .await
+        if let Who::Client(client) = &who {
+            daemon.registry.note_use(&client.name);
+        }
+        converse(daemon, &mut stream, channel, Identity::new(who, caller)).await
     };
     match outcome.await {
         Ok(()) => {}
@@ -136,8 +171,9 @@ fn is_gone(error: &io::Error) -> bool {
 
 async fn shake_hands(
     daemon: &Arc<Daemon>,
+    door: &Door,
     stream: &mut UnixStream,
-) -> Result<(Channel, Peer), Ended> {
+) -> Result<(Channel, Who), Ended> {
     let first = read_frame(stream, UNAUTHENTICATED_FRAME_MAX_BYTES).await?;
     let mut out = Vec::new();
     match channel::respond(&daemon.keys.daemon, daemon.next_ephemeral.take(), &first) {
@@ -145,7 +181,11 @@ async fn shake_hands(
             frame::write(&answer, &mut out)?;
             write_all(stream, &out, || true).await?;
             ephemeral::make_soon(daemon);
-            Ok((channel, daemon.registry.look_up(&key)))
+            let who = match door {
+                Door::Own => daemon.registry.at_own_socket(&key),
+                Door::Client(name) => daemon.registry.at_socket_of(name, &key),
+            };
+            Ok((channel, who))
         }
         Err(error) => {
             if let ChannelError::Frame(FrameError::Version(_)) = error {
@@ -165,21 +205,25 @@ async fn converse(
 ) -> Result<(), Ended> {
     let mut transfers = Transfers::default();
     loop {
-        let request = timeout(IDLE_MAX, read_message(stream, &mut channel)).await??;
+        let arriving = timeout(IDLE_MAX, read_message(stream, &mut channel));
+        let request = identity.unless_cut_off(arriving).await???;
         let decoded = message::decode(request.as_slice())?;
         let before = identity.denials();
         let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
         drop(request);
         let mut sealed = Vec::new();
         channel.seal(reply.encoded.as_slice(), &mut sealed)?;
-        let still_valid = || daemon.vaults.is_current(&reply.releases);
-        timeout(IDLE_MAX, write_all(stream, &sealed, still_valid)).await??;
+        let still_valid = || daemon.vaults.is_current(&reply.releases) && !identity.is_cut_off();
+        let leaving = timeout(IDLE_MAX, write_all(stream, &sealed, still_valid));
+        identity.unless_cut_off(leaving).await???;
         if let Some(run) = reply.run {
             runs::watch(daemon, run, identity.caller.process.as_ref());
         }
         if identity.is_flooding_since(before) {
             sleep(PAUSE).await;
         }
+        let hold = Duration::from_millis(identity.hold_ms.swap(0, Ordering::Relaxed));
+        sleep(hold.min(HOLD_MAX)).await;
         if reply.stop {
             daemon.stop.notify_one();
             // Open until the process lets go of it: that tells the client that the

@@ -9,8 +9,8 @@ mod name;
 pub use buffer::SecureBuffer;
 pub use bytes::{OutOfSecretMemory, SecureBytes};
 pub use name::{
-    InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES, TrustProfileName,
-    validate_secret_key,
+    CLIENT_NAME_MAX_BYTES, InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES,
+    TrustProfileName, validate_client_name, validate_secret_key,
 };
 
 /// A value has at most this many bytes: 1 MiB.

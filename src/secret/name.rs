@@ -7,6 +7,20 @@ pub const KEY_MAX_BYTES: usize = 255;
 /// A profile name has 1 to this many bytes.
 pub const PROFILE_MAX_BYTES: usize = 64;
 
+/// A client's name has 1 to this many bytes.
+pub const CLIENT_NAME_MAX_BYTES: usize = 32;
+
+/// Whether `name` can be an enrolled client's: `[A-Za-z0-9_-]{1,32}`, and not the
+/// launcher's. It names two files, and is on the audit trail.
+#[must_use]
+pub fn validate_client_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=CLIENT_NAME_MAX_BYTES).contains(&name.len())
+        && name.bytes().all(fits)
+        && !name.starts_with('-')
+        && name != "launcher"
+}
+
 /// A name that can't be a key, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {

@@ -30,6 +30,12 @@ pub struct StaticShared {
 }
 
 impl StaticShared {
+    /// Whose it is.
+    #[must_use]
+    pub fn peer(&self) -> &PublicStaticKey {
+        &self.peer
+    }
+
     /// The shared secret, if it is the one with `peer`.
     #[must_use]
     pub fn with(&self, peer: &[u8]) -> Option<&SecureBytes> {

@@ -11,6 +11,7 @@ use minicbor::{Decode, Decoder, Encode};
 
 use super::BATCH_MAX_ENTRIES;
 pub use super::{
+    client::*,
     field::Unlocked,
     manifest::*,
     reason::{Problem, Reason},
@@ -115,6 +116,15 @@ pub enum Request<'b> {
     /// A part of an import that is too long for one message.
     #[n(32)]
     ImportPart(#[b(0)] ImportPart<'b>),
+    /// Enrol a client.
+    #[n(33)]
+    ClientAdd(#[b(0)] ClientAdd<'b>),
+    /// The clients that are enrolled, and those that were revoked.
+    #[n(34)]
+    ClientList,
+    /// Take a client's rights, at once.
+    #[n(35)]
+    ClientRevoke(#[b(0)] &'b str),
     /// Another request, encoded, with its values sealed: field encryption.
     #[n(38)]
     Sealed(#[b(0)] Plaintext<'b>),
@@ -247,6 +257,12 @@ pub enum Response<'b> {
     /// The versions of a key, newest first.
     #[n(14)]
     Versions(#[b(0)] Vec<VersionRow<'b>>),
+    /// A client was enrolled.
+    #[n(15)]
+    ClientAdded(#[b(0)] ClientAdded<'b>),
+    /// The clients, by name.
+    #[n(16)]
+    Clients(#[b(0)] Vec<ClientRow<'b>>),
     /// A vault is open, and the key that its values are sealed under: field encryption.
     #[n(18)]
     Unlocked(#[b(0)] Unlocked<'b>),

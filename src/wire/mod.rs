@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+mod client;
 pub mod field;
 pub mod frame;
 pub mod identity;

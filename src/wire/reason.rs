@@ -139,6 +139,24 @@ pub enum Reason {
     /// The file system can't swap two folders at once.
     #[n(35)]
     CannotSwap,
+    /// The name can't be a client's.
+    #[n(40)]
+    InvalidClient,
+    /// A client of that name is enrolled.
+    #[n(41)]
+    ClientExists,
+    /// No client of that name was ever enrolled.
+    #[n(42)]
+    ClientUnknown,
+    /// A grant names no profile, operation or glob that there could be.
+    #[n(43)]
+    InvalidGrant,
+    /// As many clients are enrolled as there may be.
+    #[n(44)]
+    TooManyClients,
+    /// The client's file or socket can't be written.
+    #[n(45)]
+    ClientUnwritable,
     /// The audit trail can't be read.
     #[n(46)]
     AuditUnreadable,
@@ -193,6 +211,12 @@ impl Reason {
             Self::TransferTooLong => "transfer-too-long",
             Self::CannotSwap => "cannot-swap",
             Self::NotApproved => "not-approved",
+            Self::InvalidClient => "invalid-client",
+            Self::ClientExists => "client-exists",
+            Self::ClientUnknown => "client-unknown",
+            Self::InvalidGrant => "invalid-grant",
+            Self::TooManyClients => "too-many-clients",
+            Self::ClientUnwritable => "client-unwritable",
             Self::AuditUnreadable => "audit-unreadable",
             Self::FieldEncryptionOff => "field-encryption-off",
             Self::FieldEncryptionNeeded => "field-encryption-needed",

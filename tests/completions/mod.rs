@@ -116,8 +116,8 @@ fn in_bash_a_command_behind_run_completes_as_if_it_stood_alone() {
 fn bash_offers_the_words_of_each_command_and_no_others() {
     for (line, expected) in [
         (&["st"][..], &["status", "stop"][..]),
-        (&["run", "--c"], &["--clean"]),
-        (&["status", "--"], &["--json", "--help"]),
+        (&["run", "--cle"], &["--clean"]),
+        (&["status", "--"], &["--json", "--client-key", "--help"]),
         (&["import", "--format", ""], &["env", "json"]),
         (&["import", "--format", "=", "e"], &["env"]),
         (&["import", "--format", "="], &["env", "json"]),
@@ -157,7 +157,7 @@ fn in_fish_a_command_behind_run_completes_as_if_it_stood_alone() {
 fn fish_offers_the_words_of_each_command_and_no_others() {
     for (line, expected) in [
         ("pds st", &["status", "stop"][..]),
-        ("pds run --cl", &["--clean"]),
+        ("pds run --cle", &["--clean"]),
         ("pds status --j", &["--json"]),
         ("pds import --format ", &["env", "json"]),
         ("pds run -p ", &[]),

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     os::unix::net::UnixStream,
+    path::Path,
 };
 
 use pds::{
@@ -44,14 +45,26 @@ impl Stranger {
     }
 
     pub(crate) fn with(sandbox: &Sandbox, key: &KeyPair) -> Self {
+        Self::at(sandbox, key, &sandbox.socket())
+    }
+
+    /// At another socket of the daemon's.
+    pub(crate) fn at(sandbox: &Sandbox, key: &KeyPair, socket: &Path) -> Self {
         let daemon = fs::read(sandbox.home("data/daemon.pub")).unwrap().try_into().unwrap();
         let (initiator, first) = Initiator::begin(key, &daemon).unwrap();
-        let mut stream = connect(sandbox);
+        let mut stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut framed = Vec::new();
         frame::write(&first, &mut framed).unwrap();
         stream.write_all(&framed).unwrap();
         let channel = initiator.finish(&read_frame(&mut stream).unwrap()).unwrap();
         Self { stream, channel }
+    }
+
+    /// Whether the daemon has closed the connection.
+    pub(crate) fn was_cut_off(mut self) -> bool {
+        read_frame(&mut self.stream)
+            .is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     /// The answer, as its `Debug` shows it, which shows no value.

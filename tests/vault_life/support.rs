@@ -40,8 +40,13 @@ impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let at = |name| folder.path().join(name);
-        let home =
-            Home { config: at("config"), data: at("data"), state: at("state"), runtime: at("run") };
+        let home = Home {
+            config: at("config"),
+            data: at("data"),
+            state: at("state"),
+            runtime: at("run"),
+            client_key: None,
+        };
         Self { folder, home }
     }
 

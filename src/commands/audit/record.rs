@@ -19,6 +19,7 @@ pub(super) struct Record {
     keys: Vec<serde_json::Value>,
     outcome: String,
     reasons: Vec<String>,
+    client: Option<String>,
     project: Option<String>,
     command: Option<String>,
     count: Option<u64>,
@@ -85,7 +86,7 @@ impl Record {
         if let Some(took) = self.duration_ms {
             outcome = format!("{outcome} after {}.{:03} s", took / 1000, took % 1000);
         }
-        let claims = [&self.project, &self.command];
+        let claims = [&self.client, &self.project, &self.command];
         let claims: Vec<&str> = claims.into_iter().flatten().map(String::as_str).collect();
         let operation = &self.operation;
         let claims = claims.join("/");

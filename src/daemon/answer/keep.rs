@@ -177,7 +177,7 @@ impl Ask<'_> {
     }
 
     /// Asks the gates, and that it is the launcher who asks.
-    fn admit_launcher<'r>(
+    pub(super) fn admit_launcher<'r>(
         &self,
         word: &'static str,
         wishes: &'r [Wish<'r>],
@@ -192,7 +192,7 @@ impl Ask<'_> {
     }
 
     /// For what was on record as granted before it was tried.
-    fn note_failure<T>(
+    pub(super) fn note_failure<T>(
         &self,
         word: &'static str,
         wishes: &[Wish<'_>],

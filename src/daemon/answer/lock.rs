@@ -19,7 +19,11 @@ impl Ask<'_> {
             (false, false) => "unlock",
         };
         let wishes = [whole_profile(Operation::Unlock, asked.profile)];
-        let _grant = self.admit(word, &wishes, Claimed::default())?;
+        // Making a vault, or going back on purpose, is for whoever owns them.
+        let _grant = match word {
+            "unlock" => self.admit(word, &wishes, Claimed::default())?,
+            _ => self.admit_launcher(word, &wishes)?,
+        };
         let profile = TrustProfileName::new(asked.profile)
             .map_err(|_| vec![Problem::with_request(Reason::InvalidProfile)])?;
         let password = copy(asked.password)?;

@@ -4,6 +4,7 @@
 mod audit;
 mod bulk;
 mod change;
+mod client;
 mod field;
 mod keep;
 mod lock;
@@ -18,7 +19,7 @@ pub(super) use transfers::Transfers;
 use super::{
     Daemon,
     audit::SecretOperationAudit,
-    gate::{self, Facts, Grant, Operation, Wish},
+    gate::{self, Facts, Grant, Operation, Rules, Wish},
     now,
     reasons::reason_of,
     runs::Run,
@@ -56,11 +57,13 @@ impl Reply {
 /// Why a request was not granted, or could not be done.
 pub(super) type Refusal = Vec<Problem>;
 
-/// What a client says of itself, for the trail. Never decides anything.
+/// What else goes on the trail: what a client says of itself, which never decides
+/// anything, and whose enrolment a request is about.
 #[derive(Debug, Clone, Copy, Default)]
 struct Claimed<'r> {
     project: Option<&'r str>,
     command: Option<&'r str>,
+    client: Option<&'r str>,
 }
 
 /// Answers one request. A refusal is an answer.
@@ -98,6 +101,9 @@ pub(super) async fn answer(
         Request::AuditVerify => return ask.audit_verify().await,
         Request::AuditRunning => return ask.audit_running(),
         Request::Stop => return ask.stop(),
+        Request::ClientAdd(asked) => return ask.client_add(&asked).await,
+        Request::ClientList => return ask.client_list(),
+        Request::ClientRevoke(name) => ask.client_revoke(name).await,
         Request::Lock(profile) => ask.lock(profile),
         Request::Unlock(asked) => {
             return ask.opened(asked.profile, None, ask.unlock(&asked, false).await);
@@ -135,18 +141,25 @@ impl Ask<'_> {
         let facts = Facts {
             any_unlocked: self.daemon.vaults.any_unlocked(),
             activity: &self.daemon.vaults,
-            peer: self.identity.peer.clone(),
-            access: &settings.access,
+            peer: self.identity.who.peer(),
+            rules: self.rules(&settings.access),
             limits: &settings.limits,
             now: now(),
         };
         let outcome = gate::admit(wishes, &facts, &mut self.daemon.buckets());
         if let Err(problems) = &outcome {
+            let waits = problems.iter().filter_map(|problem| problem.retry_after_ms);
+            waits.max().into_iter().for_each(|wait| self.identity.hold(wait));
             // A denial that can't be recorded stays a denial.
             let _ = self.record(word, wishes, claimed, "denied", problems);
             self.identity.count_denial();
         }
         outcome
+    }
+
+    /// What says what this requester may do.
+    fn rules<'a>(&'a self, access: &'a gate::Access) -> Rules<'a> {
+        Rules { access, enrolled: self.identity.who.enrolled() }
     }
 
     /// The one place that writes the audit event and the log line beside it.
@@ -174,6 +187,7 @@ impl Ask<'_> {
             reasons: reasons.into_iter().collect(),
             project: claimed.project,
             command: claimed.command,
+            client: claimed.client,
             ..SecretOperationAudit::default()
         };
         let appended = self.daemon.trail.append(&event, now());

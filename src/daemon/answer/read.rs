@@ -25,7 +25,7 @@ use crate::{
 
 impl Ask<'_> {
     pub(super) async fn resolve(&self, batch: &Batch<'_>) -> Result<Reply, OutOfSecretMemory> {
-        let claimed = Claimed { project: batch.project, command: batch.command };
+        let claimed = Claimed { project: batch.project, command: batch.command, client: None };
         let word = if batch.check_only { "check" } else { "run" };
         if batch.entries.len() > BATCH_MAX_ENTRIES {
             return refused(Reason::Malformed);
@@ -91,7 +91,9 @@ impl Ask<'_> {
 
     fn uncovered(&self, batch: &Batch<'_>, wishes: &[Wish<'_>]) -> Option<message::NotApproved> {
         let claim = batch.manifest.as_ref()?;
-        if !self.daemon.settings.current().approval_needed {
+        // What an enrolled client may have, the person has said when enrolling it. Nobody
+        // could approve in its place: in a container, paths and owners are others.
+        if !self.identity.is_launcher() || !self.daemon.settings.current().approval_needed {
             return None;
         }
         let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
@@ -117,7 +119,7 @@ impl Ask<'_> {
         let settings = self.daemon.settings.current();
         let may_see = |key: &str| {
             let name = self.identity.name();
-            permits(&settings.access, name, &profile, Operation::List, Some(key))
+            permits(self.rules(&settings.access), name, profile, Operation::List, Some(key))
         };
         let row = |info| -> KeyRow<'_> {
             let info: &crate::store::SecretInfo = info;
@@ -140,8 +142,14 @@ impl Ask<'_> {
 
     pub(super) async fn approvals(&self, profile: &str) -> Result<Reply, OutOfSecretMemory> {
         let wishes = [whole_profile(Operation::List, profile)];
-        let outcome =
-            self.read(&wishes, "approvals", profile, SqlCipherStore::approvals_list).await;
+        // They name the owner's folders.
+        let outcome = match self.admit_launcher("approvals", &wishes) {
+            Ok(grant) => {
+                let found = self.with_store(&grant, profile, SqlCipherStore::approvals_list).await;
+                self.conclude("approvals", &wishes, Claimed::default(), found).await
+            }
+            Err(problems) => Err(problems),
+        };
         match &outcome {
             Ok(all) => {
                 let row = |approval| -> ApprovalRow<'_> {
@@ -190,6 +198,10 @@ impl Ask<'_> {
         let unlocked = self.daemon.vaults.unlocked_for(&settings.lifetimes, now());
         let mut names = self.daemon.vaults.on_disk();
         names.extend(unlocked.keys().cloned());
+        // A client sees the profiles that it has something to do with.
+        let rules = self.rules(&settings.access);
+        let name = self.identity.name();
+        names.retain(|profile| self.identity.is_launcher() || rules.name(name, profile));
         let profiles = names
             .iter()
             .map(|profile| {
@@ -209,7 +221,7 @@ impl Ask<'_> {
             memory: crate::sys::weakest_protection() as u8,
             profiles,
             value_lifetime_ms: millis(settings.lifetimes.value),
-            config_error: settings.error.as_deref(),
+            config_error: settings.error.as_deref().filter(|_| self.identity.is_launcher()),
         }))
     }
 
@@ -220,9 +232,9 @@ impl Ask<'_> {
         let mut stores = self.daemon.vaults.unlocked_stores();
         stores.retain(|(profile, _)| {
             let name = self.identity.name();
-            let profile = profile.as_str();
+            let rules = self.rules(&settings.access);
             self.identity.is_launcher()
-                && permits(&settings.access, name, &profile, Operation::List, None)
+                && permits(rules, name, profile.as_str(), Operation::List, None)
         });
         let counted = tokio::task::spawn_blocking(move || {
             let now = jiff::Timestamp::now().as_millisecond();

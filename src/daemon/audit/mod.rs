@@ -68,6 +68,9 @@ pub struct SecretOperationAudit<'a> {
     /// The command's name, as the client claims it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<&'a str>,
+    /// The client that was enrolled or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<&'a str>,
     /// How many denials this line stands for, if it sums them up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,

@@ -11,6 +11,52 @@ use crate::{
 /// The access rules in force: profile → requester → grants.
 pub type Access = BTreeMap<ProfileKey, BTreeMap<String, Grants>>;
 
+/// What one client was granted when it was enrolled, by profile.
+pub type Enrolled = BTreeMap<ProfileKey, Grants>;
+
+/// Everything that says what one requester may do: the rules of the config, and
+/// what it was granted at its enrolment. It may do what either grants.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'f> {
+    /// All rules of the config.
+    pub access: &'f Access,
+    /// This requester's own grants; `None` for one that was not enrolled.
+    pub enrolled: Option<&'f Enrolled>,
+}
+
+impl<'f> Rules<'f> {
+    /// Those that are about one requester in one profile.
+    pub fn about(
+        self,
+        requester: &str,
+        profile: &str,
+    ) -> impl Iterator<Item = &'f Grants> + use<'f> {
+        let by_config = self.access.get(profile).and_then(|rules| rules.get(requester));
+        let by_enrolment = self.enrolled.and_then(|enrolled| enrolled.get(profile));
+        by_config.into_iter().chain(by_enrolment)
+    }
+
+    /// Whether some rule names this requester in this profile.
+    #[must_use]
+    pub fn name(self, requester: &str, profile: &str) -> bool {
+        self.about(requester, profile).next().is_some()
+    }
+}
+
+/// What `grants` lists for an operation.
+#[must_use]
+pub fn globs_of(grants: &Grants, operation: Operation) -> &[String] {
+    match operation {
+        Operation::Get => &grants.get,
+        Operation::Set => &grants.set,
+        Operation::Delete => &grants.delete,
+        Operation::List => &grants.list,
+        Operation::Unlock => &grants.unlock,
+        Operation::Lock => &grants.lock,
+        Operation::Status => &[],
+    }
+}
+
 /// The rules grant everything that the request wants.
 #[derive(Debug)]
 pub(super) struct Granted(());
@@ -18,10 +64,10 @@ pub(super) struct Granted(());
 pub(super) fn ask(
     requester: &str,
     wishes: &[Wish<'_>],
-    access: &Access,
+    rules: Rules<'_>,
 ) -> Result<Granted, Vec<Problem>> {
     each(wishes, Granted(()), |wish| {
-        let may = |profile| permits(access, requester, profile, wish.operation, wish.key);
+        let may = |profile: &&str| permits(rules, requester, profile, wish.operation, wish.key);
         let granted = match wish.operation {
             // What is running is no secret from a registered peer, and names none.
             Operation::Status => true,
@@ -40,27 +86,19 @@ pub(super) fn ask(
 /// other requester may do exactly what the rules that name it grant.
 #[must_use]
 pub fn permits(
-    access: &Access,
+    rules: Rules<'_>,
     requester: &str,
-    profile: &&str,
+    profile: &str,
     operation: Operation,
     key: Option<&str>,
 ) -> bool {
-    let Some(grants) = access.get(*profile).and_then(|rules| rules.get(requester)) else {
-        return requester == LAUNCHER;
-    };
-    let globs = match operation {
-        Operation::Get => &grants.get,
-        Operation::Set => &grants.set,
-        Operation::Delete => &grants.delete,
-        Operation::List => &grants.list,
-        Operation::Unlock => &grants.unlock,
-        Operation::Lock => &grants.lock,
-        Operation::Status => return true,
-    };
+    if operation == Operation::Status || (requester == LAUNCHER && !rules.name(LAUNCHER, profile)) {
+        return true;
+    }
+    let mut globs = rules.about(requester, profile).flat_map(|grants| globs_of(grants, operation));
     match key {
-        Some(key) => globs.iter().any(|glob| matches(glob.as_bytes(), key.as_bytes())),
-        None => !globs.is_empty(),
+        Some(key) => globs.any(|glob| matches(glob.as_bytes(), key.as_bytes())),
+        None => globs.next().is_some(),
     }
 }
 

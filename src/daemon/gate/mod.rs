@@ -14,10 +14,10 @@ mod rate;
 
 use std::time::Duration;
 
-pub use access::{Access, permits};
+pub use access::{Access, Enrolled, Rules, globs_of, permits};
 pub use identity::Peer;
 pub use profile::Activity;
-pub use rate::{Buckets, RateLimits};
+pub use rate::{Buckets, Pace, RateLimits};
 
 use crate::wire::message::{Problem, Reason};
 
@@ -42,6 +42,16 @@ pub enum Operation {
     /// See the state of the daemon.
     Status,
 }
+
+/// The operations that a rule can grant.
+pub const OPERATIONS: [Operation; 6] = [
+    Operation::Get,
+    Operation::Set,
+    Operation::Delete,
+    Operation::List,
+    Operation::Unlock,
+    Operation::Lock,
+];
 
 impl Operation {
     /// The word for it on the audit trail and in access rules.
@@ -85,7 +95,7 @@ pub struct Facts<'f> {
     /// Who asks, as the registry knows it.
     pub peer: Peer,
     /// The access rules in force.
-    pub access: &'f Access,
+    pub rules: Rules<'f>,
     /// The limits of rate in force.
     pub limits: &'f RateLimits,
     /// Now, on CLOCK_BOOTTIME.
@@ -149,7 +159,7 @@ pub fn admit<'r>(
     }
     let known = identity::ask(&facts.peer)?;
     let within_rate = rate::ask(known.name(), facts.limits, buckets, facts.now)?;
-    let granted = access::ask(known.name(), wishes, facts.access)?;
+    let granted = access::ask(known.name(), wishes, facts.rules)?;
     let valid = key::ask(wishes)?;
     Ok(Grant {
         requester: known.name().to_owned(),

@@ -31,7 +31,9 @@ impl RateLimits {
         Self(configured)
     }
 
-    fn of(&self, requester: &str) -> Rate {
+    /// The limit of one requester.
+    #[must_use]
+    pub fn of(&self, requester: &str) -> Rate {
         let default = if requester == LAUNCHER { LAUNCHER_RATE } else { CLIENT_RATE };
         self.0.get(requester).copied().unwrap_or(default)
     }
@@ -47,6 +49,41 @@ struct Bucket {
     tokens: f64,
     /// When that was, on CLOCK_BOOTTIME.
     at: Duration,
+}
+
+impl Bucket {
+    fn take(&mut self, rate: Rate, now: Duration) -> Result<(), Duration> {
+        let elapsed = now.saturating_sub(self.at).as_secs_f64();
+        let refilled = self.tokens + elapsed * f64::from(rate.per_second);
+        *self = Self { tokens: refilled.min(f64::from(rate.burst)), at: now };
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        // A rate of nothing never gives a token; a day is as good as never here.
+        let seconds = (1.0 - self.tokens) / f64::from(rate.per_second);
+        Err(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(86_400)))
+    }
+}
+
+/// How fast one client's connections are taken: twice as fast as its requests are,
+/// and some more. A handshake costs the daemon as much as a few requests do, and
+/// comes before any gate.
+#[derive(Debug, Default)]
+pub struct Pace(Option<Bucket>);
+
+impl Pace {
+    /// Whether the next connection is taken now.
+    ///
+    /// # Errors
+    /// How long that takes.
+    pub fn step(&mut self, requests: Rate, now: Duration) -> Result<(), Duration> {
+        const MORE: u32 = 10;
+        let twice = |rate: u32| rate.saturating_mul(2).saturating_add(MORE);
+        let rate = Rate { burst: twice(requests.burst), per_second: twice(requests.per_second) };
+        let full = Bucket { tokens: f64::from(rate.burst), at: now };
+        self.0.get_or_insert(full).take(rate, now)
+    }
 }
 
 /// The requester had a token, and it is spent.
@@ -77,16 +114,7 @@ impl Buckets {
         let Some(bucket) = self.0.get_mut(requester) else {
             return Err(Duration::MAX);
         };
-        let elapsed = now.saturating_sub(bucket.at).as_secs_f64();
-        let refilled = bucket.tokens + elapsed * f64::from(rate.per_second);
-        *bucket = Bucket { tokens: refilled.min(f64::from(rate.burst)), at: now };
-        if bucket.tokens >= 1.0 {
-            bucket.tokens -= 1.0;
-            return Ok(());
-        }
-        // A rate of nothing never gives a token; a day is as good as never here.
-        let seconds = (1.0 - bucket.tokens) / f64::from(rate.per_second);
-        Err(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(86_400)))
+        bucket.take(rate, now)
     }
 
     fn make_room(&mut self) {

@@ -48,7 +48,7 @@ impl Case {
             any_unlocked: self.any_unlocked,
             activity: &Profiles,
             peer: self.peer.clone(),
-            access: &self.access,
+            rules: Rules { access: &self.access, enrolled: None },
             limits: &self.limits,
             now: Duration::from_secs(1),
         };
