@@ -62,6 +62,12 @@ pub fn escaped(text: &str) -> Escaped<'_> {
     Escaped(text)
 }
 
+/// `text` as one word of a command that can be copied into a shell.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    shell_words::quote(&escaped(text).to_string()).into_owned()
+}
+
 /// What [`escaped`] returns.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'t>(&'t str);

@@ -15,6 +15,8 @@ mod completions;
 mod daemon;
 /// What the manual says is what the program does.
 mod docs;
+/// What `doctor` says of each state that is not as it should be.
+mod doctor;
 /// What the command finds in its environment.
 mod environment;
 /// What goes out, read back by those that it is for.

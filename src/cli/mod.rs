@@ -3,6 +3,7 @@
 
 mod audit;
 mod client;
+mod doctor;
 mod export;
 mod secrets;
 mod vaults;
@@ -13,6 +14,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
 pub use client::{Client, ClientAdd, ClientCommand, ClientList, ClientOption, ClientRevoke};
+pub use doctor::Doctor;
 pub use export::Export;
 pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
 pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
@@ -82,6 +84,8 @@ pub enum Command {
     Lock(Lock),
     /// Show what is running and what is unlocked
     Status(Status),
+    /// Show what protects you here, and what to do about what doesn't
+    Doctor(Doctor),
     /// Show or check the record of every decision about a secret
     Audit(Audit),
     /// Let others have some of the secrets: agents, containers, CI jobs

@@ -8,6 +8,7 @@ mod beside;
 mod check;
 mod client;
 mod daemon;
+mod doctor;
 mod expiry;
 pub mod export;
 mod get;
@@ -264,6 +265,7 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Unlock(options) => lock::unlock(options, &home),
         Command::Lock(options) => lock::lock(options, &home),
         Command::Status(options) => status::status(options, &home),
+        Command::Doctor(options) => doctor::doctor(options, &home),
         Command::Audit(options) => audit::audit(options, &home),
         Command::Client(options) => client::client(options, &home),
         Command::Daemon(options) => daemon::daemon(options, &home),

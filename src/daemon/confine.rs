@@ -16,24 +16,34 @@ use seccompiler::{
 };
 
 use super::DaemonError;
-use crate::home::Home;
+use crate::{home::Home, wire::message::LandlockState};
 
 /// The newest set of Landlock's rights that is used here; a kernel that knows
 /// fewer enforces those that it knows.
 const LANDLOCK_ABI: ABI = ABI::V6;
 
-/// Confines this process and all that it will ever start, for good.
+/// Confines this process and all that it will ever start, for good. Says how much of the
+/// rules on files the kernel enforces.
 ///
 /// # Errors
 /// [`DaemonError::Unconfined`] if the filter of system calls can't be set. A
 /// kernel without Landlock is no error; the log says so.
-pub(super) fn confine(home: &Home) -> Result<(), DaemonError> {
-    match restrict_files(home) {
-        Ok(RulesetStatus::FullyEnforced) => {}
-        Ok(status) => tracing::warn!(?status, "Landlock is not fully enforced"),
-        Err(error) => tracing::warn!(%error, "Landlock is not enforced"),
-    }
-    restrict_calls()
+pub(super) fn confine(home: &Home) -> Result<LandlockState, DaemonError> {
+    let landlock = match restrict_files(home) {
+        Ok(RulesetStatus::FullyEnforced) => LandlockState::Full,
+        Ok(status) => {
+            tracing::warn!(?status, "Landlock is not fully enforced");
+            match status {
+                RulesetStatus::NotEnforced => LandlockState::None,
+                _ => LandlockState::Partial,
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "Landlock is not enforced");
+            LandlockState::None
+        }
+    };
+    restrict_calls().map(|()| landlock)
 }
 
 /// Reading and writing below the daemon's own folders, reading the config, and

@@ -210,6 +210,7 @@ pub(crate) struct Daemon {
     seats: listener::Seats,
     stop: Notify,
     detached: bool,
+    landlock: wire::message::LandlockState,
 }
 
 impl Daemon {
@@ -258,7 +259,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         return Ok(());
     };
     log::begin(home, options)?;
-    confine::confine(home)?;
+    let landlock = confine::confine(home)?;
     let keys = place::keys(home)?;
     if let Err(error) = Vault::remove_uploads(&home.vaults()) {
         tracing::warn!(%error, "can't remove what an earlier daemon left");
@@ -277,6 +278,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         seats: listener::Seats::default(),
         stop: Notify::new(),
         detached: options.detached,
+        landlock,
         home: home.clone(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()

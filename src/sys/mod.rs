@@ -7,6 +7,7 @@ mod alloc;
 pub(crate) mod arena;
 pub mod exec;
 pub mod heap;
+pub mod kernel;
 #[cfg(feature = "ipc-field-encryption")]
 pub mod keyring;
 pub mod process;

@@ -23,6 +23,30 @@ pub struct Status<'b> {
     /// The error in `config.toml`, if the last good one is still in force.
     #[b(5)]
     pub config_error: Option<&'b str>,
+    /// How much of what it gave up the kernel enforces.
+    #[n(6)]
+    pub landlock: LandlockState,
+    /// Its limit on locked memory, in bytes; null if there is none.
+    #[n(7)]
+    pub locked_memory_limit_bytes: Option<u64>,
+    /// Whether others of its user could look into it, which they never should.
+    #[n(8)]
+    pub is_dumpable: bool,
+}
+
+/// How much of the daemon's Landlock rules the kernel enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LandlockState {
+    /// All of them.
+    #[n(0)]
+    Full,
+    /// Those that it knows.
+    #[n(1)]
+    Partial,
+    /// None.
+    #[n(2)]
+    None,
 }
 
 /// The state of one profile.

@@ -14,6 +14,7 @@ use crate::{
     },
     secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
     store::{Expiry, SqlCipherStore, StoreError},
+    sys::kernel,
     wire::{
         BATCH_MAX_ENTRIES, EXPIRES_SOON_DAYS,
         message::{
@@ -222,6 +223,9 @@ impl Ask<'_> {
             profiles,
             value_lifetime_ms: millis(settings.lifetimes.value),
             config_error: settings.error.as_deref().filter(|_| self.identity.is_launcher()),
+            landlock: self.daemon.landlock,
+            locked_memory_limit_bytes: kernel::locked_memory_limit_bytes(),
+            is_dumpable: kernel::is_dumpable(),
         }))
     }
 
