@@ -89,7 +89,7 @@ fn a_kernel_without_memfd_secret_is_a_degraded_one_with_a_daemon_and_without() {
     let (asked, _) = doctor(&sandbox);
     let (state, hint) = check(&asked, "secret memory");
     assert_eq!(state, "degraded");
-    assert!(hint.contains("memfd_secret"), "{hint}");
+    assert!(hint.contains("secretmem.enable"), "{hint}");
     sandbox.stop();
 }
 
