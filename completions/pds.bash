@@ -6,7 +6,7 @@
 _pds_below() {
     list=()
     case $1 in
-        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help) ;;
+        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help) ;;
         audit) list=(show follow verify) ;;
         client) list=(add list revoke) ;;
     esac
@@ -37,6 +37,7 @@ _pds_options() {
         unlock) list=(--accept-older -p --profile --password-file --no-prompt --client-key -h --help) ;;
         lock) list=(-p --profile --client-key -h --help) ;;
         status) list=(--json --client-key -h --help) ;;
+        doctor) list=(--json -h --help) ;;
         audit) list=(-h --help) ;;
         'audit show') list=(--key --client --project --outcome --json --since --until --running -h --help) ;;
         'audit follow') list=(--key --client --project --outcome --json -h --help) ;;
@@ -60,7 +61,7 @@ _pds_takes() {
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
-        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help) ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help) ;;
         'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
         *' --profile' | *' -p') kind=profiles ;;
         'run '[1-9]*) kind=program ;;

@@ -86,7 +86,7 @@ function __pds_program
 end
 
 complete -c pds -f
-set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop help
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop help
 set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'run --client-key' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'set --client-key' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'get --client-key' 'history -p' 'history --profile' 'history --password-file' 'history --client-key' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'rollback --client-key' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'delete --client-key' 'rm --client-key' 'rename -p' 'rename --profile' 'rename --password-file' 'rename --client-key' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'list --client-key' 'ls --client-key' 'import --format' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'import --client-key' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'check --client-key' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'unlock --client-key' 'lock -p' 'lock --profile' 'lock --client-key' 'status --client-key' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'client add --grant' 'client add --uid' 'client add --key-file' 'daemon --ttl' 'daemon --idle'
 
 complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
@@ -111,6 +111,7 @@ complete -c pds -n '__pds_end \'\'' -a disallow -d 'take a manifest\'s approval 
 complete -c pds -n '__pds_end \'\'' -a unlock -d 'unlock a profile'
 complete -c pds -n '__pds_end \'\'' -a lock -d 'lock everything, or one profile'
 complete -c pds -n '__pds_end \'\'' -a status -d 'show what is running and what is unlocked'
+complete -c pds -n '__pds_end \'\'' -a doctor -d 'show what protects you here, and what to do about what doesn\'t'
 complete -c pds -n '__pds_end \'\'' -a audit -d 'show or check the record of every decision about a secret'
 complete -c pds -n '__pds_end \'\'' -a client -d 'let others have some of the secrets'
 complete -c pds -n '__pds_end \'\'' -a daemon -d 'run the daemon in the foreground'
@@ -263,6 +264,9 @@ complete -c pds -n '__pds_at status' -l json -d 'print a JSON object'
 complete -c pds -n '__pds_at status' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at status' -s h -l help -d 'print help'
 
+complete -c pds -n '__pds_at doctor' -l json -d 'print a JSON object'
+complete -c pds -n '__pds_at doctor' -s h -l help -d 'print help'
+
 complete -c pds -n '__pds_end audit' -a show -d 'show what is on record'
 complete -c pds -n '__pds_end audit' -a follow -d 'show what comes on record from now on, until Ctrl-C'
 complete -c pds -n '__pds_end audit' -a verify -d 'check that nothing on record was altered, taken out or put in'
@@ -309,4 +313,4 @@ complete -c pds -n '__pds_at daemon' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at stop' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status audit client daemon stop help'
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help'
