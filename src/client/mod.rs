@@ -21,6 +21,8 @@ use std::{
     io::{self, Read},
     os::{fd::AsRawFd, unix::net::UnixStream},
     path::PathBuf,
+    thread,
+    time::Duration,
 };
 
 use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
@@ -37,6 +39,11 @@ use crate::{
     },
 };
 use files::Endpoint;
+
+/// The first and the longest pause before coming again after the daemon closed the
+/// connection in the middle of a handshake; each is twice the one before, a second in all.
+const PAUSE_MIN: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(512);
 
 /// Why the daemon can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +175,26 @@ impl Client {
     /// # Errors
     /// [`ClientError::NoDaemon`] if none does.
     pub fn connect(home: &Home) -> Result<Self, ClientError> {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match Self::shake_hands(home) {
+                // Among hundreds of strangers the daemon closes the oldest, whoever that is.
+                // One that was just leaving is gone when we come again.
+                Err(ClientError::Closed) if pause <= PAUSE_MAX => {
+                    thread::sleep(pause);
+                    pause *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn shake_hands(home: &Home) -> Result<Self, ClientError> {
         let endpoint = Endpoint::find(home)?.ok_or(ClientError::NoDaemon)?;
+        // Before connecting: from then on the daemon waits for it.
+        let (initiator, first) = Initiator::begin(&endpoint.key, &endpoint.daemon)?;
+        let mut framed = Vec::with_capacity(first.len() + frame::LENGTH_BYTES);
+        frame::write(&first, &mut framed).map_err(|_| ClientError::Malformed)?;
         let stream = endpoint.connect()?;
         // An enrolled client has another user's daemon, in another namespace even. That
         // it is the right one, its key shows, which was pinned.
@@ -178,9 +204,6 @@ impl Client {
                 return Err(ClientError::ForeignDaemon(endpoint.socket));
             }
         }
-        let (initiator, first) = Initiator::begin(&endpoint.key, &endpoint.daemon)?;
-        let mut framed = Vec::with_capacity(first.len() + frame::LENGTH_BYTES);
-        frame::write(&first, &mut framed).map_err(|_| ClientError::Malformed)?;
         send_all(&stream, &framed)?;
         let answer = read_frame(&stream)?;
         match initiator.finish(&answer) {

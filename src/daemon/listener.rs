@@ -12,7 +12,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::socket::{
@@ -23,6 +23,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::AbortHandle,
+    time::timeout,
 };
 
 use super::{Daemon, DaemonError, gate::Pace, now, session};
@@ -34,8 +35,12 @@ const CONNECTIONS_MAX: usize = 256;
 const CLIENTS_CONNECTIONS_MAX: usize = 128;
 /// And what one of them can.
 const CLIENT_CONNECTIONS_MAX: usize = 32;
-/// Connections of one socket that have not shown who they are. Beyond, the oldest is closed.
+/// Connections of one socket that have not shown who they are for longer than [`GRACE`].
+/// Beyond, the oldest is closed.
 const UNAUTHENTICATED_MAX: usize = 16;
+/// An honest client sends its handshake at once, but where a thousand start together the
+/// kernel may let it wait in between. Short, because whoever dribbles takes a place for as long.
+const GRACE: Duration = Duration::from_millis(10);
 /// How long accepting pauses when descriptors have run out: nothing but time helps.
 const PAUSE_WHEN_EXHAUSTED: Duration = Duration::from_millis(50);
 
@@ -139,9 +144,18 @@ impl Listener {
         let mut pace = Pace::default();
         loop {
             let (all, clients) = (&daemon.seats.all, &daemon.seats.clients);
-            let seat = match door {
-                Door::Own => take_seat(&[all]).await,
-                Door::Client(_) => take_seat(&[&own, clients, all]).await,
+            let seat = loop {
+                let seat = async {
+                    match door {
+                        Door::Own => take_seat(&[all]).await,
+                        Door::Client(_) => take_seat(&[&own, clients, all]).await,
+                    }
+                };
+                match timeout(GRACE, seat).await {
+                    Ok(seat) => break seat,
+                    // Those who have the seats may have been strangers for long enough.
+                    Err(_) => strangers.close_oldest(),
+                }
             };
             let Some(seat) = seat else { return };
             let Some((stream, caller)) = self.next_caller(daemon, &door).await else {
@@ -220,7 +234,14 @@ impl Caller {
 
 /// The connections that have not shown who they are, oldest first.
 #[derive(Debug, Default)]
-struct Strangers(Mutex<(u64, VecDeque<(u64, AbortHandle)>)>);
+struct Strangers(Mutex<(u64, VecDeque<Stranger>)>);
+
+#[derive(Debug)]
+struct Stranger {
+    ticket: u64,
+    since: Instant,
+    task: AbortHandle,
+}
 
 impl Strangers {
     fn next_ticket(&self) -> u64 {
@@ -231,17 +252,23 @@ impl Strangers {
 
     fn enter(&self, ticket: u64, task: AbortHandle) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.retain(|(_, task)| !task.is_finished());
-        if inner.1.len() >= UNAUTHENTICATED_MAX
-            && let Some((_, oldest)) = inner.1.pop_front()
-        {
-            oldest.abort();
+        inner.1.push_back(Stranger { ticket, since: Instant::now(), task });
+        drop(inner);
+        self.close_oldest();
+    }
+
+    /// Closes the oldest of those that are beyond [`UNAUTHENTICATED_MAX`].
+    fn close_oldest(&self) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.1.retain(|stranger| !stranger.task.is_finished());
+        let old = inner.1.iter().take_while(|stranger| stranger.since.elapsed() > GRACE).count();
+        for stranger in inner.1.drain(..old.saturating_sub(UNAUTHENTICATED_MAX)) {
+            stranger.task.abort();
         }
-        inner.1.push_back((ticket, task));
     }
 
     fn leave(&self, ticket: u64) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.retain(|(other, _)| *other != ticket);
+        inner.1.retain(|stranger| stranger.ticket != ticket);
     }
 }
