@@ -60,16 +60,26 @@ impl<'m> Claim<'m> {
     }
 }
 
-/// A path as text: itself if it is UTF-8 without a backslash, else with
-/// backslashes doubled and other bytes as `\xNN`, so that no two paths become one.
+/// A path as text: itself if it is UTF-8 without a backslash and control characters, else
+/// with backslashes doubled and those bytes as `\xNN`, so that no two paths become one.
 #[must_use]
 pub fn path_as_text(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
-        text.push_str(&chunk.valid().replace('\\', "\\\\"));
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                c if c.is_control() => escape(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut text),
+                c => text.push(c),
+            }
+        }
+        escape(chunk.invalid(), &mut text);
     }
     text
+}
+
+fn escape(bytes: &[u8], text: &mut String) {
+    bytes.iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
 }
 
 /// What the last approval of a manifest does not cover.
@@ -209,9 +219,10 @@ mod tests {
     #[test]
     fn no_two_paths_become_one_text() {
         assert_eq!(path_as_text("/home/é/pds.toml".as_bytes()), "/home/é/pds.toml");
-        let all = [&b"/a\xff"[..], b"/a\\xff", b"/a\\\\xff", "/aÿ".as_bytes()];
+        let all = [&b"/a\xff"[..], b"/a\\xff", b"/a\\\\xff", "/aÿ".as_bytes(), b"/a\n", b"/a\\x0a"];
         let texts: BTreeSet<_> = all.iter().map(|path| path_as_text(path)).collect();
         assert_eq!(texts.len(), all.len());
+        assert_eq!(path_as_text("/a\n\u{85}".as_bytes()), "/a\\x0a\\xc2\\x85");
     }
 
     #[test]

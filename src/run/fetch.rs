@@ -115,7 +115,7 @@ fn ask(
             entries: plan.secrets.iter().map(entry).collect(),
             manifest: claim.as_ref().map(Claim::to_wire),
             project: plan.manifest.and_then(|manifest| manifest.project.as_deref()),
-            command: Some(&command),
+            command: Some(command.as_str()).filter(|name| !name.is_empty()),
             check_only,
         });
         let mut buffer = SecureBuffer::new()?;

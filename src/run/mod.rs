@@ -200,10 +200,12 @@ fn print_plan(plan: &Plan<'_>, command: &[OsString]) {
     let _ = say::print(text.as_bytes());
 }
 
-/// The command's name without its folders, for the audit trail.
+/// The command's name without its folders, for the audit trail, which takes no control
+/// characters. Empty if there is none.
 fn base_name(command: &OsStr) -> String {
     let name = command.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    String::from_utf8_lossy(name).chars().take(COMMAND_SHOWN_MAX).collect()
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(name).chars().map(plain).take(COMMAND_SHOWN_MAX).collect()
 }
 
 /// Characters of a command's name that go on the audit trail.

@@ -1,8 +1,9 @@
 //! What a manifest asks for, and what was approved of it.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode::Error};
 
-use super::message::bounded;
+use super::{CLAIM_PATH_MAX_BYTES, LABEL_MAX_BYTES, message::bounded};
+use crate::secret::TrustProfileName;
 
 /// The digest of one thing that a manifest asks for (BLAKE2s, 32 bytes). The client
 /// chooses it; the daemon only compares.
@@ -20,10 +21,10 @@ pub struct Batch<'b> {
     #[b(1)]
     pub manifest: Option<ManifestClaim<'b>>,
     /// The project's name as the manifest has it, for the audit trail.
-    #[b(2)]
+    #[cbor(b(2), decode_with = "claimed_name")]
     pub project: Option<&'b str>,
     /// The command's name, without its arguments, for the audit trail.
-    #[b(3)]
+    #[cbor(b(3), decode_with = "claimed_name")]
     pub command: Option<&'b str>,
     /// Only ask whether it would be answered; no value comes back.
     #[n(4)]
@@ -47,8 +48,9 @@ pub struct Entry<'b> {
 /// What a manifest asks for, to be compared with what was approved.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ManifestClaim<'b> {
-    /// The canonical path; bytes that are not UTF-8 are escaped, injectively.
-    #[b(0)]
+    /// The canonical path; control characters and bytes that are not UTF-8 are escaped,
+    /// injectively.
+    #[cbor(b(0), decode_with = "absolute")]
     pub path: &'b str,
     /// The owner's user id.
     #[n(1)]
@@ -57,7 +59,7 @@ pub struct ManifestClaim<'b> {
     #[cbor(n(2), decode_with = "bounded")]
     pub items: Vec<ItemDigest>,
     /// The profiles that it names where an entry names none.
-    #[cbor(b(3), decode_with = "bounded")]
+    #[cbor(b(3), decode_with = "named")]
     pub profiles: Vec<&'b str>,
 }
 
@@ -79,7 +81,7 @@ pub struct ManifestInProfile<'b> {
     #[b(0)]
     pub profile: &'b str,
     /// The manifest's canonical path, as in a [`ManifestClaim`].
-    #[b(1)]
+    #[cbor(b(1), decode_with = "absolute")]
     pub path: &'b str,
 }
 
@@ -103,4 +105,28 @@ pub struct ApprovalRow<'b> {
     /// When, in milliseconds since 1970.
     #[n(1)]
     pub approved_at: i64,
+}
+
+/// A name that goes on the audit trail as the client says it. Whoever reads the trail
+/// should not have to ask what a newline or a megabyte in it is meant to make of it.
+fn claimed_name<'b, Ctx>(decoder: &mut Decoder<'b>, _: &mut Ctx) -> Result<Option<&'b str>, Error> {
+    let label: Option<&str> = decoder.decode()?;
+    label.map(|label| plain(label, LABEL_MAX_BYTES)).transpose()
+}
+
+/// A manifest's path, which is stored as it comes.
+fn absolute<'b, Ctx>(decoder: &mut Decoder<'b>, _: &mut Ctx) -> Result<&'b str, Error> {
+    plain(decoder.str()?, CLAIM_PATH_MAX_BYTES)
+}
+
+/// Profiles that no gate looks at, because the entries of the batch name their own.
+fn named<'b, Ctx>(decoder: &mut Decoder<'b>, context: &mut Ctx) -> Result<Vec<&'b str>, Error> {
+    let profiles: Vec<&str> = bounded(decoder, context)?;
+    let are_names = profiles.iter().all(|name| TrustProfileName::new(name).is_ok());
+    if are_names { Ok(profiles) } else { Err(Error::message("not a profile")) }
+}
+
+fn plain(text: &str, max_bytes: usize) -> Result<&str, Error> {
+    let is_plain = (1..=max_bytes).contains(&text.len()) && !text.chars().any(char::is_control);
+    if is_plain { Ok(text) } else { Err(Error::message("not a name")) }
 }

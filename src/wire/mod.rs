@@ -53,6 +53,14 @@ pub const MESSAGE_MAX_BYTES: usize = 8 << 20;
 /// A batch has at most this many entries, as a manifest has.
 pub const BATCH_MAX_ENTRIES: usize = 4_096;
 
+/// The name of a project or a command, as a client claims it, has at most this many bytes:
+/// 128 characters of four.
+pub const LABEL_MAX_BYTES: usize = 512;
+
+/// A manifest's path in a claim has at most this many bytes: as many as Linux takes
+/// (`PATH_MAX`), each of them escaped.
+pub const CLAIM_PATH_MAX_BYTES: usize = 4 * 4_096;
+
 /// A backup crosses the socket in pieces of at most this many bytes: small against
 /// what an unprivileged process may lock.
 pub const TRANSFER_CHUNK_BYTES: usize = 256 << 10;
