@@ -31,10 +31,14 @@ mod gates;
 mod hardening;
 /// What comes out of files.
 mod import;
+/// Many at once, slow ones, and none left.
+mod load;
 /// What is left after locking: nothing.
 mod lock;
 /// What stays in memory: nothing.
 mod memory;
+/// Peers that mean ill.
+mod peers;
 /// Questions at a terminal.
 mod prompt;
 /// What is spoken on the socket, by a client of other making.
@@ -53,3 +57,5 @@ mod vault;
 mod vault_life;
 /// What the daemon does with what it can't read.
 mod wire;
+/// Every text of every request, with what no text should have.
+mod words;

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     secret::{OutOfSecretMemory, SecureBuffer},
     wire::{
-        FRAME_MAX_BYTES, UNAUTHENTICATED_FRAME_MAX_BYTES,
+        FRAME_MAX_BYTES, MESSAGE_MAX_BYTES, UNAUTHENTICATED_FRAME_MAX_BYTES,
         channel::{self, Channel, ChannelError},
         frame::{self, FrameError},
         message,
@@ -37,6 +37,10 @@ use crate::{
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may be silent, and how long an answer may take to leave.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// A request of a peer whose key is not registered ends with the frame in which it
+/// comes to this.
+const STRANGER_MESSAGE_MAX_BYTES: usize = 32 << 10;
 
 /// So many denials on one connection cost it nothing.
 const DENIALS_FREE: u32 = 20;
@@ -106,6 +110,16 @@ impl Identity {
 
     fn denials(&self) -> u32 {
         self.denials.load(Ordering::Relaxed)
+    }
+
+    /// How much of a request is waited for. Whoever is not registered is refused
+    /// whatever it asks, and must not take secret memory from those who are.
+    fn message_max_bytes(&self) -> usize {
+        match self.who {
+            Who::Unknown => STRANGER_MESSAGE_MAX_BYTES,
+            Who::Client(_) if self.came_revoked => STRANGER_MESSAGE_MAX_BYTES,
+            Who::Launcher | Who::Client(_) => MESSAGE_MAX_BYTES,
+        }
     }
 
     pub(super) fn is_launcher(&self) -> bool {
@@ -205,8 +219,8 @@ async fn converse(
 ) -> Result<(), Ended> {
     let mut transfers = Transfers::default();
     loop {
-        let arriving = timeout(IDLE_MAX, read_message(stream, &mut channel));
-        let request = identity.unless_cut_off(arriving).await???;
+        let reading = read_message(stream, &mut channel, identity.message_max_bytes());
+        let request = identity.unless_cut_off(timeout(IDLE_MAX, reading)).await???;
         let decoded = message::decode(request.as_slice())?;
         let before = identity.denials();
         let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
@@ -236,12 +250,16 @@ async fn converse(
 async fn read_message(
     stream: &mut UnixStream,
     channel: &mut Channel,
+    max_bytes: usize,
 ) -> Result<SecureBuffer, Ended> {
     let mut message = SecureBuffer::new()?;
     loop {
         let frame = read_frame(stream, FRAME_MAX_BYTES).await?;
         if channel.open(&frame, &mut message)? {
             return Ok(message);
+        }
+        if message.as_slice().len() >= max_bytes {
+            return Err(ChannelError::Malformed.into());
         }
     }
 }

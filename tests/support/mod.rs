@@ -1,3 +1,4 @@
+mod footprint;
 mod outcome;
 mod sandbox;
 mod scanner;
@@ -10,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use footprint::Footprint;
 pub(crate) use outcome::{Outcome, Pds};
 pub(crate) use sandbox::{Sandbox, is_root, program};
 pub(crate) use scanner::Patterns;

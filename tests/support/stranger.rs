@@ -3,8 +3,10 @@
 use std::{
     fs,
     io::{self, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
+    time::Duration,
 };
 
 use pds::{
@@ -45,20 +47,41 @@ impl Stranger {
     }
 
     pub(crate) fn with(sandbox: &Sandbox, key: &KeyPair) -> Self {
-        Self::at(sandbox, key, &sandbox.socket())
+        Self::over(sandbox, key, connect(sandbox)).unwrap()
     }
 
     /// At another socket of the daemon's.
     pub(crate) fn at(sandbox: &Sandbox, key: &KeyPair, socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::over(sandbox, key, stream).unwrap()
+    }
+
+    /// As [`new`](Self::new); `None` if the daemon does not answer within `patience`.
+    pub(crate) fn within(sandbox: &Sandbox, patience: Duration) -> Option<Self> {
+        let stream = connect(sandbox);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        Self::over(sandbox, &KeyPair::generate().unwrap(), stream).ok()
+    }
+
+    fn over(sandbox: &Sandbox, key: &KeyPair, mut stream: UnixStream) -> io::Result<Self> {
         let daemon = fs::read(sandbox.home("data/daemon.pub")).unwrap().try_into().unwrap();
         let (initiator, first) = Initiator::begin(key, &daemon).unwrap();
-        let mut stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut framed = Vec::new();
         frame::write(&first, &mut framed).unwrap();
-        stream.write_all(&framed).unwrap();
-        let channel = initiator.finish(&read_frame(&mut stream).unwrap()).unwrap();
-        Self { stream, channel }
+        stream.write_all(&framed)?;
+        let channel = initiator.finish(&read_frame(&mut stream)?).unwrap();
+        Ok(Self { stream, channel })
+    }
+
+    /// With the key of `pds` itself.
+    pub(crate) fn launcher(sandbox: &Sandbox) -> Self {
+        Self::with(sandbox, &Self::launcher_key(sandbox))
+    }
+
+    pub(crate) fn launcher_key(sandbox: &Sandbox) -> KeyPair {
+        let mut file = fs::File::open(sandbox.home("data/launcher.key")).unwrap();
+        KeyPair::read(&mut file).unwrap().unwrap()
     }
 
     /// Whether the daemon has closed the connection.
@@ -69,12 +92,48 @@ impl Stranger {
 
     /// The answer, as its `Debug` shows it, which shows no value.
     pub(crate) fn ask(&mut self, request: &Request<'_>) -> String {
-        let mut sealed = Vec::new();
-        self.channel.seal(message::encode(request).unwrap().as_slice(), &mut sealed).unwrap();
+        let sealed = self.seal(message::encode(request).unwrap().as_slice());
         self.stream.write_all(&sealed).unwrap();
+        self.response().unwrap()
+    }
+
+    /// The frames of a message of any bytes, the next ones of this session.
+    pub(crate) fn seal(&mut self, message: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::new();
+        self.channel.seal(message, &mut sealed).unwrap();
+        sealed
+    }
+
+    /// Sends any bytes. The daemon may have closed before it has read them all.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn hang_up(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// The next frame, sealed as it is; `None` if the daemon closed the connection.
+    pub(crate) fn frame(&mut self) -> Option<Vec<u8>> {
+        use io::ErrorKind::{ConnectionReset, UnexpectedEof};
+        match read_frame(&mut self.stream) {
+            Ok(frame) => Some(frame),
+            Err(error) if matches!(error.kind(), ConnectionReset | UnexpectedEof) => None,
+            Err(error) => panic!("neither an answer nor closed: {error}"),
+        }
+    }
+
+    /// The next answer, as its `Debug` shows it; `None` if the daemon closed the connection.
+    pub(crate) fn response(&mut self) -> Option<String> {
         let mut buffer = SecureBuffer::new().unwrap();
-        while !self.channel.open(&read_frame(&mut self.stream).unwrap(), &mut buffer).unwrap() {}
+        loop {
+            let frame = self.frame()?;
+            if self.channel.open(&frame, &mut buffer).unwrap() {
+                break;
+            }
+        }
         let answer: message::Response<'_> = message::decode(buffer.as_slice()).unwrap();
-        format!("{answer:?}")
+        Some(format!("{answer:?}"))
     }
 }
