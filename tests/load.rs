@@ -85,7 +85,7 @@ fn dribble(sandbox: &Sandbox, count: usize, all: &Barrier, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         for peer in &mut peers {
             match peer.0.write(&first[peer.1..=peer.1]) {
-                Ok(_) => peer.1 += 1,
+                Ok(sent) => peer.1 += sent,
                 Err(_) => *peer = connected(),
             }
         }
