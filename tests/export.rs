@@ -66,7 +66,7 @@ fn export(sandbox: &Sandbox, format: &str) -> Vec<u8> {
 }
 
 /// Whether `program` can be had for a claim; says so if not.
-fn has(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn has(program: &str, arguments: &[&str]) -> bool {
     let path = "/usr/local/bin:/usr/bin:/bin";
     let run = Command::new("env").arg(format!("PATH={path}")).arg(program).args(arguments).output();
     let has = run.is_ok_and(|output| output.status.success());
@@ -253,7 +253,7 @@ fn github_masks_each_line_and_reads_each_value_from_its_file() {
 fn what_goes_out_comes_in_the_same() {
     let values = everything();
     let sandbox = holding(&values);
-    for format in ["env", "json"] {
+    for format in ["env", "json", "yaml"] {
         let text = export(&sandbox, format);
         let back = ["import", "-", "--format", format, "--prefix", format];
         sandbox.pds(back).input(&text).done().code(0).end();

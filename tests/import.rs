@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::support::Sandbox;
+use crate::{
+    export::has,
+    support::{Outcome, Sandbox, Terminal},
+};
 
 #[test]
 fn values_are_exact_bytes_however_they_come_in() {
@@ -111,4 +114,146 @@ fn json_comes_in_nested_under_a_prefix_and_a_mistake_shows_no_content() {
     let broken = sandbox.pds(import).input(r#"{"a": "hunter2" "b"}"#).done().code(1);
     assert!(!broken.stderr().contains("hunter2"), "{broken:?}");
     broken.mentions("line 1, column").end();
+}
+
+#[test]
+fn an_env_file_comes_in_as_a_shell_reads_it_where_nothing_is_expanded() {
+    let sandbox = Sandbox::ready();
+    let text = "# a comment\nA=plain\nexport B='it is # $X \\n'\nC=\"a \\\"b\\\" \\$X \\`id\\` \\\\\"\n\
+                D='two\nlines'\n  E=x#y # not this\nF=\nG=a=b\nH=\"a\n\nb\"\nI=é\n";
+    fs::write(sandbox.path("w/.env"), text).unwrap();
+    sandbox.pds(["import", ".env"]).done().code(0).end();
+    for shell in ["sh", "bash", "zsh"] {
+        if !has(shell, &["-c", "true"]) {
+            continue;
+        }
+        for key in ["A", "B", "C", "D", "E", "F", "G", "H", "I"] {
+            let script = format!(". ./.env; printf %s \"${key}\"");
+            let read = sandbox.program(shell, ["-c", &script]).ok();
+            assert_eq!(sandbox.pds(["get", key]).ok(), read, "{key} by {shell}");
+        }
+    }
+}
+
+#[test]
+fn yaml_comes_in_as_the_file_writes_it() {
+    let sandbox = Sandbox::ready();
+    let text = "db:\n  password: 'it''s'\n  port: 0x1F\n  ratio: 1.10\non: yes\npem: |\n  a\n  b\n";
+    fs::write(sandbox.path("w/secrets.yml"), text).unwrap();
+    sandbox.pds(["import", "secrets.yml", "--prefix", "app"]).done().code(0).end();
+    for (key, value) in [
+        ("app/db/password", "it's"),
+        ("app/db/port", "0x1F"),
+        ("app/db/ratio", "1.10"),
+        ("app/on", "yes"),
+        ("app/pem", "a\nb\n"),
+    ] {
+        assert_eq!(sandbox.pds(["get", key]).ok(), value.as_bytes(), "{key}");
+    }
+    let import = ["import", "-", "--format", "yaml"];
+    let alias = sandbox.pds(import).input("a: &x hunter2\nb: *x\n").done().code(1);
+    alias
+        .says("pds: line 2, column 4: an alias stands here\npds: hint: write the value itself\n")
+        .end();
+    assert!(!sandbox.pds(["list"]).text().contains("a\nb"), "all or nothing");
+}
+
+#[test]
+fn variables_come_in_from_the_environment() {
+    let sandbox = Sandbox::ready();
+    let import = ["import", "--from-env", "TOKEN", "--from-env", "DB=db/password"];
+    let set = |import: &[&str]| sandbox.pds(import).env("TOKEN", " a=b\n").env("DB", "");
+    set(&import).done().code(0).end();
+    assert_eq!(sandbox.pds(["get", "TOKEN"]).ok(), b" a=b\n");
+    assert_eq!(sandbox.pds(["get", "db/password"]).ok(), b"");
+    let missing = ["import", "--from-env", "NEW=TOKEN", "--from-env", "TOKE", "--overwrite"];
+    let missing = sandbox.pds(missing).done().code(1);
+    missing.says("pds: `NEW` is not set\npds: `TOKE` is not set\n").end();
+    sandbox.pds(["import"]).done().code(2).end();
+    sandbox.pds(["import", "file", "--from-env", "A"]).done().code(2).end();
+}
+
+#[test]
+fn at_a_terminal_it_asks_before_it_replaces() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("A", "1");
+    fs::write(sandbox.path("w/new.env"), "A=2\nB=3\n").unwrap();
+    for (answer, status, left) in [("n\n", 1, "1"), ("y\n", 0, "2")] {
+        let mut terminal = Terminal::run(&sandbox, &["import", "new.env"]);
+        terminal.expect("`A` exists already").expect("replace 1 secret? [y/N] ").send(answer);
+        terminal.end().0.code(status).end();
+        assert_eq!(sandbox.pds(["get", "A"]).ok(), left.as_bytes());
+    }
+    assert_eq!(sandbox.pds(["get", "B"]).ok(), b"3");
+}
+
+/// A store that pass(1) itself has made, under a key that gpg has made.
+struct Store<'s>(&'s Sandbox);
+
+impl<'s> Store<'s> {
+    fn new(sandbox: &'s Sandbox) -> Self {
+        let store = Self(sandbox);
+        fs::create_dir(sandbox.path("g")).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(sandbox.path("g"), private).unwrap();
+        let key = ["--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "a@example.org"];
+        let key = [&key[..], &["future-default", "default", "never"]].concat();
+        store.run("gpg", &key, "").code(0).end();
+        store.run("pass", &["init", "a@example.org"], "").code(0).end();
+        store
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], input: &str) -> Outcome {
+        let home = self.0.path("g");
+        self.0.program(program, arguments).env("GNUPGHOME", home).input(input).done()
+    }
+
+    fn insert(&self, name: &str, value: &str) {
+        self.run("pass", &["insert", "--multiline", "--force", name], value).code(0).end();
+    }
+
+    fn import(&self, arguments: &[&str]) -> Outcome {
+        let home = self.0.path("g");
+        let arguments = [&["import", "--from", "pass"], arguments].concat();
+        self.0.pds(arguments).env("GNUPGHOME", home).done()
+    }
+}
+
+impl Drop for Store<'_> {
+    fn drop(&mut self) {
+        let home = self.0.path("g");
+        let _ = self.0.program("gpgconf", ["--kill", "all"]).env("GNUPGHOME", home).done();
+    }
+}
+
+#[test]
+fn a_store_of_pass_comes_in_decrypted_by_gpg_itself() {
+    if !has("gpg", &["--version"]) || !has("pass", &["version"]) {
+        return;
+    }
+    let sandbox = Sandbox::ready();
+    let store = Store::new(&sandbox);
+    store.insert("work/db", "it's $X\n");
+    store.insert("work/mail/me@example.org", "first\nuser: me\n\n");
+    store.insert("home/wifi", "no newline");
+    store
+        .import(&["--dry-run", "work"])
+        .code(0)
+        .stdout("work/db\nwork/mail/me_example.org\n")
+        .says("pds: `work/mail/me@example.org` becomes `work/mail/me_example.org`\n")
+        .end();
+    store.import(&[]).code(0).mentions("stored 3 secrets").end();
+    let get = |key: &str| String::from_utf8(sandbox.pds(["get", key]).ok()).unwrap();
+    assert_eq!(get("work/db"), "it's $X");
+    assert_eq!(get("work/mail/me_example.org"), "first\nuser: me\n");
+    assert_eq!(get("home/wifi"), "no newline");
+    let one = ["work/mail/me@example.org", "--first-line", "--prefix", "p"];
+    store.import(&one).code(0).end();
+    assert_eq!(get("p/work/mail/me_example.org"), "first");
+    store.import(&["nothing"]).code(1).mentions("there is no `nothing` in the store").end();
+    store.import(&["../w"]).code(1).mentions("there is no `../w` in the store").end();
+    fs::write(sandbox.path(".password-store/work/broken.gpg"), "not encrypted").unwrap();
+    let broken = store.import(&["--prefix", "q"]).code(1);
+    broken.mentions("gpg did not decrypt").end();
+    assert!(!sandbox.pds(["list"]).text().contains("q/"), "all or nothing");
 }

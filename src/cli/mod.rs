@@ -62,7 +62,7 @@ pub enum Command {
     /// List the names of secrets
     #[command(visible_alias = "ls")]
     List(List),
-    /// Store what a .env or JSON file holds
+    /// Store what a file, the store of pass or the environment holds
     Import(Import),
     /// Write secrets in a form that other programs read
     Export(Export),

@@ -148,11 +148,21 @@ pub struct List {
 /// `import`.
 #[derive(Debug, Clone, Args)]
 pub struct Import {
-    /// The file, or - for standard input
-    pub file: PathBuf,
+    /// The file, or - for standard input; with --from pass a folder or an entry of the store
+    #[arg(required_unless_present_any = ["from", "from_env"])]
+    pub file: Option<PathBuf>,
     /// What the file is; by its name if not given
-    #[arg(long, value_name = "FORMAT", value_parser = ["env", "json"])]
+    #[arg(long, value_name = "FORMAT", value_parser = ["env", "json", "yaml"])]
     pub format: Option<String>,
+    /// Read the store of pass, which gpg decrypts, instead of a file
+    #[arg(long, value_name = "STORE", value_parser = ["pass"], conflicts_with = "format")]
+    pub from: Option<String>,
+    /// Of each entry of the store only the first line
+    #[arg(long, requires = "from")]
+    pub first_line: bool,
+    /// Take a variable of this environment, instead of a file; repeat for several
+    #[arg(long, value_name = "VAR[=KEY]", conflicts_with_all = ["file", "from", "format"])]
+    pub from_env: Vec<String>,
     /// Store each name as PREFIX/NAME
     #[arg(long, value_name = "PREFIX")]
     pub prefix: Option<String>,

@@ -37,7 +37,7 @@ use crate::{
 };
 use backup::NotABackup;
 use export::ExportError;
-use import::{DotenvError, JsonError, NotAKey};
+use import::{DotenvError, JsonError, NotAKey, PassError, YamlError};
 
 /// Why a command other than `run` failed by itself.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +124,15 @@ pub enum CommandError {
     /// A JSON file has a mistake.
     #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
     Json(JsonError),
+    /// A YAML file has a mistake.
+    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
+    Yaml(YamlError),
+    /// A store of pass(1) can't be read.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// Variables that are to be imported and are not set.
+    #[error("some variables are not set")]
+    NotSet(Vec<String>),
     /// Names in a file that can't be keys.
     #[error("some names can't be keys")]
     NotKeys(Vec<NotAKey>),
@@ -183,6 +192,12 @@ impl CommandError {
                 vec![Told::new(self, error.problem.hint().map(str::to_owned))]
             }
             Self::Json(error) => vec![Told::new(self, error.problem.hint().map(str::to_owned))],
+            Self::Yaml(error) => vec![Told::new(self, error.problem.hint().map(str::to_owned))],
+            Self::Pass(error) => vec![Told::new(self, error.hint().map(str::to_owned))],
+            Self::NotSet(all) => {
+                let told = |name| format!("`{}` is not set", crate::say::escaped(name));
+                all.iter().map(|name| Told::new(told(name), None)).collect()
+            }
             Self::UnknownFormat(_) => vec![Told::new(self, hint("say which: --format env"))],
             Self::OutOfSecretMemory(_) => {
                 vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
@@ -332,6 +347,15 @@ fn read_value(path: Option<&std::path::Path>, max: usize) -> Result<SecureBuffer
         // Unbuffered: Rust's own standard input keeps what passes through it.
         None => Box::new(io::Read::take(stdin_file().map_err(failed)?, u64::MAX)),
     };
+    read_to_end(&mut *source, max, failed)
+}
+
+/// All that `source` has, if that is at most `max` bytes, in secret memory.
+fn read_to_end(
+    source: &mut dyn io::Read,
+    max: usize,
+    failed: impl Fn(io::Error) -> CommandError,
+) -> Result<SecureBuffer, CommandError> {
     let mut value = SecureBuffer::new()?;
     loop {
         const STEP_BYTES: usize = 4_096;

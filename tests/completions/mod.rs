@@ -118,9 +118,9 @@ fn bash_offers_the_words_of_each_command_and_no_others() {
         (&["st"][..], &["status", "stop"][..]),
         (&["run", "--cle"], &["--clean"]),
         (&["status", "--"], &["--json", "--client-key", "--help"]),
-        (&["import", "--format", ""], &["env", "json"]),
+        (&["import", "--format", ""], &["env", "json", "yaml"]),
         (&["import", "--format", "=", "e"], &["env"]),
-        (&["import", "--format", "="], &["env", "json"]),
+        (&["import", "--format", "="], &["env", "json", "yaml"]),
         (&["get", "-p", ""], &[]),
         (&["lock", "--a"], &[]),
     ] {
@@ -159,7 +159,7 @@ fn fish_offers_the_words_of_each_command_and_no_others() {
         ("pds st", &["status", "stop"][..]),
         ("pds run --cle", &["--clean"]),
         ("pds status --j", &["--json"]),
-        ("pds import --format ", &["env", "json"]),
+        ("pds import --format ", &["env", "json", "yaml"]),
         ("pds run -p ", &[]),
         ("pds lock --a", &[]),
     ] {

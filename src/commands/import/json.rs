@@ -97,8 +97,7 @@ impl JsonProblem {
 /// # Errors
 /// The first problem. Nothing is returned unless all of the file was understood.
 pub fn parse(text: &[u8]) -> Result<Vec<Imported>, JsonError> {
-    let mut walk =
-        Walk { path: String::new(), values: Vec::new(), seen: BTreeSet::new(), problem: None };
+    let mut walk = Walk::new();
     let mut json = serde_json::Deserializer::from_slice(text);
     let parsed = Place(&mut walk).deserialize(&mut json).and_then(|()| json.end());
     match parsed {
@@ -111,15 +110,21 @@ pub fn parse(text: &[u8]) -> Result<Vec<Imported>, JsonError> {
     }
 }
 
-struct Walk {
-    path: String,
-    values: Vec<Imported>,
+/// Names on the way down to a value, and the values that were met.
+pub(super) struct Walk {
+    /// Names joined by `/`.
+    pub(super) path: String,
+    pub(super) values: Vec<Imported>,
     seen: BTreeSet<String>,
     /// What went wrong: serde's own errors are texts, and may quote a value.
     problem: Option<JsonProblem>,
 }
 
 impl Walk {
+    pub(super) fn new() -> Self {
+        Self { path: String::new(), values: Vec::new(), seen: BTreeSet::new(), problem: None }
+    }
+
     fn fail<E: serde::de::Error>(&mut self, problem: impl Into<JsonProblem>) -> E {
         self.problem = Some(problem.into());
         E::custom("see the problem")
@@ -129,19 +134,34 @@ impl Walk {
         if self.path.is_empty() {
             return Err(self.fail(JsonProblem::NotAnObject));
         }
+        self.add(value).map_err(|problem| self.fail(problem))
+    }
+
+    /// Goes down to `name`.
+    pub(super) fn enter(&mut self, name: &str) -> Result<(), JsonProblem> {
+        if !self.path.is_empty() {
+            self.path.push('/');
+        }
+        if name.is_empty() {
+            return Err(JsonProblem::Name { name: self.shown(), reason: InvalidKey::EmptySegment });
+        }
+        self.path.push_str(name);
+        Ok(())
+    }
+
+    /// Keeps the value at the path.
+    pub(super) fn add(&mut self, value: &[u8]) -> Result<(), JsonProblem> {
         if let Err(reason) = validate_secret_key(&self.path) {
-            let name = self.shown();
-            return Err(self.fail(JsonProblem::Name { name, reason }));
+            return Err(JsonProblem::Name { name: self.shown(), reason });
         }
         if self.values.len() == IMPORT_MAX_ENTRIES {
-            return Err(self.fail(JsonProblem::TooMany));
+            return Err(JsonProblem::TooMany);
         }
         let name = self.path.clone();
         if !self.seen.insert(name.clone()) {
-            return Err(self.fail(JsonProblem::Duplicate { name }));
+            return Err(JsonProblem::Duplicate { name });
         }
-        let value = SecureBytes::copy_from(value).map_err(|error| self.fail(error))?;
-        self.values.push(Imported { name, value });
+        self.values.push(Imported { name, value: SecureBytes::copy_from(value)? });
         Ok(())
     }
 
@@ -167,7 +187,7 @@ impl Walk {
     }
 
     /// The path as a message may have it: a file's names can be anything.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         self.path.escape_debug().take(NAME_SHOWN_MAX_CHARS).collect()
     }
 }
@@ -221,15 +241,7 @@ impl<'de> Visitor<'de> for Place<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         let walked = self.0.path.len();
         while let Some(name) = object.next_key::<String>()? {
-            if walked > 0 {
-                self.0.path.push('/');
-            }
-            if name.is_empty() {
-                let name = self.0.shown();
-                let reason = InvalidKey::EmptySegment;
-                return Err(self.0.fail(JsonProblem::Name { name, reason }));
-            }
-            self.0.path.push_str(&name);
+            self.0.enter(&name).map_err(|problem| self.0.fail(problem))?;
             object.next_value_seed(Place(self.0))?;
             self.0.path.truncate(walked);
         }

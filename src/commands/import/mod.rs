@@ -1,4 +1,5 @@
-//! `pds import`: values out of files that were never meant to keep any.
+//! `pds import`: values out of files that were never meant to keep any, out of a store of
+//! pass(1), and out of the environment.
 //!
 //! The parsers take bytes out of secret memory and put each value into secret memory of
 //! its own. They are strict: where two tools read a line differently, guessing would
@@ -6,6 +7,9 @@
 
 pub mod dotenv;
 pub mod json;
+mod pass;
+mod variables;
+pub mod yaml;
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -15,8 +19,10 @@ use crate::{
     client::{AskError, Asker, ClientError, Wanted},
     error::Error,
     home::Home,
+    run::approval,
     say::{escaped, note},
     secret::{InvalidKey, SecureBuffer, SecureBytes, TrustProfileName, validate_secret_key},
+    sys::terminal,
     wire::{
         BATCH_MAX_ENTRIES, MESSAGE_MAX_BYTES,
         message::{self, ImportEntry, ImportPart, Plaintext, Request, Response},
@@ -25,6 +31,8 @@ use crate::{
 
 pub use dotenv::{DotenvError, DotenvProblem};
 pub use json::{JsonError, JsonProblem};
+pub use pass::PassError;
+pub use yaml::{YamlError, YamlProblem};
 
 /// A file has at most this many values.
 pub const IMPORT_MAX_ENTRIES: usize = 200_000;
@@ -64,15 +72,27 @@ pub(super) fn import(options: &cli::Import, home: &Home) -> Result<(), Error> {
         };
         return Ok(print(keys.iter().map(line).collect::<String>().as_bytes())?);
     }
-    if !replaced.is_empty() && !options.overwrite {
+    let overwrite = options.overwrite || (!replaced.is_empty() && may_replace(&asker, &replaced));
+    if !replaced.is_empty() && !overwrite {
         return Err(CommandError::WouldOverwrite(replaced).into());
     }
-    store(&mut asker, &profile, &keys, &found, options.overwrite)?;
+    store(&mut asker, &profile, &keys, &found, overwrite)?;
     note(format_args!("stored {} in profile `{profile}`", count(keys.len())));
     if !replaced.is_empty() {
         note(format_args!("of these, {} replaced what was there", count(replaced.len())));
     }
     Ok(())
+}
+
+/// Whether the person says yes to each of the keys; no without a terminal.
+fn may_replace(asker: &Asker<'_>, replaced: &[String]) -> bool {
+    if !asker.passwords().may_ask() {
+        return false;
+    }
+    let mut question: String =
+        replaced.iter().map(|key| format!("pds: `{}` exists already\n", escaped(key))).collect();
+    question.push_str(&format!("pds: replace {}? [y/N] ", count(replaced.len())));
+    terminal::ask(&question).is_ok_and(|answer| approval::is_yes(&answer))
 }
 
 pub(super) fn count(secrets: impl TryInto<u64>) -> String {
@@ -81,19 +101,27 @@ pub(super) fn count(secrets: impl TryInto<u64>) -> String {
 }
 
 fn parse(options: &cli::Import) -> Result<Vec<Imported>, CommandError> {
-    let path = Some(options.file.as_path()).filter(|path| *path != Path::new("-"));
+    if !options.from_env.is_empty() {
+        return variables::read(&options.from_env);
+    }
+    if options.from.is_some() {
+        return pass::read(options.file.as_deref(), options.first_line);
+    }
+    let file = options.file.as_deref().unwrap_or(Path::new("-"));
+    let path = Some(file).filter(|path| *path != Path::new("-"));
     let format = match &options.format {
         Some(format) => format.as_str(),
-        None => format_of(&options.file)?,
+        None => format_of(file)?,
     };
     let text = read_value(path, IMPORT_MAX_BYTES).map_err(|error| match error {
         CommandError::ValueTooLong => CommandError::FileTooLong,
         other => other,
     })?;
-    if format == "json" {
-        json::parse(text.as_slice()).map_err(CommandError::Json)
-    } else {
-        dotenv::parse(text.as_slice()).map_err(CommandError::Dotenv)
+    let text = text.as_slice();
+    match format {
+        "json" => json::parse(text).map_err(CommandError::Json),
+        "yaml" => yaml::parse(text).map_err(CommandError::Yaml),
+        _ => dotenv::parse(text).map_err(CommandError::Dotenv),
     }
 }
 
@@ -102,6 +130,8 @@ fn format_of(path: &Path) -> Result<&'static str, CommandError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.ends_with(".json") {
         Ok("json")
+    } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+        Ok("yaml")
     } else if name.starts_with(".env") || name.ends_with(".env") {
         Ok("env")
     } else {
@@ -195,7 +225,7 @@ impl NotAKey {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        Some("rename it in the file, or choose another prefix".to_owned())
+        Some("rename it where it comes from, or choose another prefix".to_owned())
     }
 }
 
