@@ -26,7 +26,7 @@ _pds_options() {
         delete | rm) list=(-p --profile --password-file --no-prompt --client-key -h --help) ;;
         rename) list=(-p --profile --password-file --no-prompt --client-key -h --help) ;;
         list | ls) list=(--json -p --profile --password-file --no-prompt --client-key -h --help) ;;
-        import) list=(--format --prefix --overwrite --dry-run -p --profile --password-file --no-prompt --client-key -h --help) ;;
+        import) list=(--format --from --first-line --from-env --prefix --overwrite --dry-run -p --profile --password-file --no-prompt --client-key -h --help) ;;
         export) list=(--format -m --manifest -o --output --force --name --yes -p --profile --password-file --no-prompt -h --help) ;;
         passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
         backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
@@ -56,11 +56,12 @@ _pds_takes() {
     kind=''
     list=()
     case "$1 $2" in
-        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | 'client add '1 | 'client revoke '1 | *' --client' | *' --env' | *' --expires' | *' --grant' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version' | *' -e') kind=free ;;
-        'import --format') kind=words list=(env json) ;;
+        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | 'client add '1 | 'client revoke '1 | *' --client' | *' --env' | *' --expires' | *' --from-env' | *' --grant' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version' | *' -e') kind=free ;;
+        'import --format') kind=words list=(env json yaml) ;;
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
+        *' --from') kind=words list=(pass) ;;
         'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help) ;;
         'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
         *' --profile' | *' -p') kind=profiles ;;
