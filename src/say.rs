@@ -5,7 +5,9 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
 };
 
 /// One thing to tell a person: what is the matter, and what to do about it.
@@ -39,14 +41,13 @@ pub fn note(message: impl fmt::Display) {
     Told::new(message, None).say();
 }
 
-/// Writes data to standard output, all of it.
+/// Writes data to standard output, all of it. Past Rust's own buffer for it, which
+/// would keep a value on the ordinary heap for as long as the process lives.
 ///
 /// # Errors
 /// What the kernel says, a closed pipe included.
 pub fn print(data: &[u8]) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(data)?;
-    output.flush()
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(data)
 }
 
 /// Whether a person sees what goes to standard error.
