@@ -18,6 +18,9 @@ pub(crate) mod spare;
 pub mod stack;
 pub mod start;
 pub mod terminal;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests;
 
 pub use alloc::WipingAllocator;
 pub use readable::watch_readable;
