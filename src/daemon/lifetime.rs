@@ -17,35 +17,73 @@ const SUSPEND_MIN: Duration = Duration::from_secs(2);
 /// locked. The kernel does not hibernate while secret memory is in use.
 const LOCKED_MAX: Duration = Duration::from_secs(50);
 
-/// Watches all lifetimes; returns when the daemon itself should leave.
-pub(super) async fn watch(daemon: &Arc<Daemon>) {
-    let mut locked_since = super::now();
-    let mut suspended_before = suspended();
-    let mut synced_at = super::now();
-    loop {
-        tokio::time::sleep(STEP).await;
-        let (now, settings) = (super::now(), daemon.settings.current());
+/// The clocks that lifetimes go by, read at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Clocks {
+    /// CLOCK_BOOTTIME.
+    boot: Duration,
+    /// How long this machine has been suspended since it started.
+    suspended: Duration,
+}
+
+impl Clocks {
+    fn read() -> Self {
+        let boot = super::now();
+        let awake = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
+        Self { boot, suspended: boot.saturating_sub(awake.unwrap_or(boot)) }
+    }
+}
+
+/// What is remembered from one look at the lifetimes to the next.
+#[derive(Debug)]
+struct Watch {
+    locked_since: Duration,
+    suspended: Duration,
+    synced_at: Duration,
+}
+
+impl Watch {
+    fn begin(clocks: Clocks) -> Self {
+        let Clocks { boot, suspended } = clocks;
+        Self { locked_since: boot, suspended, synced_at: boot }
+    }
+
+    /// Ends what is over. True if the daemon itself should leave.
+    fn look(&mut self, daemon: &Daemon, clocks: Clocks) -> bool {
+        let (now, settings) = (clocks.boot, daemon.settings.current());
         if let Err(error) = daemon.trail.tick(now) {
             tracing::error!(%error, "the audit trail can't be written");
         }
         for profile in daemon.vaults.expire(&settings.lifetimes, now) {
             tracing::info!(%profile, "locked: its lifetime is over");
         }
-        let suspended = suspended();
-        if was_suspended(suspended_before, suspended) {
+        if was_suspended(self.suspended, clocks.suspended) {
             daemon.note_head();
             let profiles = daemon.vaults.lock_all();
             tracing::info!(count = profiles.len(), "locked: the machine was suspended");
         }
-        suspended_before = suspended;
-        if is_sync_due(settings.sync, now.saturating_sub(synced_at)) {
-            synced_at = now;
-            sync_trail(daemon).await;
-        }
+        self.suspended = clocks.suspended;
         // What watches a run holds names, and no secret memory of any profile.
         if daemon.vaults.any_unlocked() || !daemon.runs.is_empty() {
-            locked_since = now;
-        } else if daemon.detached && now.saturating_sub(locked_since) >= LOCKED_MAX {
+            self.locked_since = now;
+        }
+        daemon.detached && now.saturating_sub(self.locked_since) >= LOCKED_MAX
+    }
+}
+
+/// Watches all lifetimes; returns when the daemon itself should leave.
+pub(super) async fn watch(daemon: &Arc<Daemon>) {
+    let mut watch = Watch::begin(Clocks::read());
+    loop {
+        tokio::time::sleep(STEP).await;
+        let clocks = Clocks::read();
+        let leave = watch.look(daemon, clocks);
+        let sync = daemon.settings.current().sync;
+        if is_sync_due(sync, clocks.boot.saturating_sub(watch.synced_at)) {
+            watch.synced_at = clocks.boot;
+            sync_trail(daemon).await;
+        }
+        if leave {
             return;
         }
     }
@@ -74,12 +112,6 @@ async fn sync_trail(daemon: &Arc<Daemon>) {
     }
 }
 
-/// How long this machine has been suspended since it started.
-fn suspended() -> Duration {
-    let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
-    read(ClockId::CLOCK_BOOTTIME).saturating_sub(read(ClockId::CLOCK_MONOTONIC))
-}
-
 fn was_suspended(before: Duration, after: Duration) -> bool {
     after.saturating_sub(before) >= SUSPEND_MIN
 }
@@ -87,6 +119,62 @@ fn was_suspended(before: Duration, after: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::tests::Ready;
+
+    const START: Clocks =
+        Clocks { boot: Duration::from_secs(100_000), suspended: Duration::from_secs(50) };
+
+    fn after(awake: Duration, asleep: Duration) -> Clocks {
+        let (boot, suspended) = (super::super::now() + awake + asleep, START.suspended + asleep);
+        Clocks { boot, suspended }
+    }
+
+    #[tokio::test]
+    async fn a_suspend_of_ten_hours_or_of_three_seconds_locks_at_resume() {
+        for asleep in [36_000, 3].map(Duration::from_secs) {
+            let ready = Ready::new().await;
+            let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
+            let mut step = Duration::ZERO;
+            for _ in 0..3 {
+                step += STEP;
+                watch.look(&ready.daemon, after(step, Duration::ZERO));
+                assert_eq!(ready.get().await.as_deref(), Some(Ready::VALUE));
+            }
+            let cache = ready.cache();
+            assert_eq!(cache.len(), 1);
+            watch.look(&ready.daemon, after(step + STEP, asleep));
+            assert!(!ready.daemon.vaults.any_unlocked(), "{asleep:?}");
+            assert!(cache.is_empty());
+            assert_eq!(ready.get().await, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn values_and_profiles_end_when_their_time_is_over_and_not_before() {
+        let ready = Ready::new().await;
+        ready.get().await.unwrap();
+        let cache = ready.cache();
+        let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
+        let lifetimes = ready.daemon.settings.current().lifetimes;
+        watch.look(&ready.daemon, after(lifetimes.idle - STEP * 2, Duration::ZERO));
+        assert!(ready.daemon.vaults.any_unlocked());
+        watch.look(&ready.daemon, after(lifetimes.idle, Duration::ZERO));
+        assert!(!ready.daemon.vaults.any_unlocked() && cache.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_a_command_started_leaves_once_all_is_locked_and_no_other_does() {
+        for detached in [true, false] {
+            let ready = Ready::started(detached).await;
+            let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
+            assert!(!watch.look(&ready.daemon, after(LOCKED_MAX * 2, Duration::ZERO)), "unlocked");
+            ready.daemon.vaults.lock_all();
+            let begun = LOCKED_MAX * 2;
+            assert!(!watch.look(&ready.daemon, after(begun + LOCKED_MAX - STEP, Duration::ZERO)));
+            let over = watch.look(&ready.daemon, after(begun + LOCKED_MAX + STEP, Duration::ZERO));
+            assert_eq!(over, detached);
+        }
+    }
 
     #[test]
     fn ten_hours_of_suspend_are_noticed_and_jitter_is_not() {

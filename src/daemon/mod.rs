@@ -211,9 +211,46 @@ pub(crate) struct Daemon {
     stop: Notify,
     detached: bool,
     landlock: wire::message::LandlockState,
+    #[cfg(test)]
+    stumble: tests::Stumble,
 }
 
 impl Daemon {
+    fn new(
+        home: &Home,
+        options: &Options,
+        landlock: wire::message::LandlockState,
+    ) -> Result<Self, DaemonError> {
+        let keys = place::keys(home)?;
+        let failed = |error| DaemonError::File { path: home.audit(), error };
+        Ok(Self {
+            registry: Registry::open(home, keys.launcher),
+            vaults: Vaults::new(home.clone())
+                .with_keyring(field::Keyring::of(keys.daemon.public())),
+            keys,
+            next_ephemeral: ephemeral::NextEphemeral::default(),
+            buckets: Mutex::default(),
+            settings: Settings::read(home, options)?,
+            trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
+            runs: runs::Runs::default(),
+            tries: unlock::Tries::open(home),
+            seats: listener::Seats::default(),
+            stop: Notify::new(),
+            detached: options.detached,
+            landlock,
+            home: home.clone(),
+            #[cfg(test)]
+            stumble: tests::Stumble::default(),
+        })
+    }
+
+    /// A place where a test can make a handler panic.
+    #[inline]
+    fn checkpoint(&self) {
+        #[cfg(test)]
+        self.stumble.step();
+    }
+
     /// Notes how far the trail has come, for each vault that is unlocked.
     fn note_head(&self) {
         let notes = self.vaults.head_notes();
@@ -260,27 +297,10 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     };
     log::begin(home, options)?;
     let landlock = confine::confine(home)?;
-    let keys = place::keys(home)?;
     if let Err(error) = Vault::remove_uploads(&home.vaults()) {
         tracing::warn!(%error, "can't remove what an earlier daemon left");
     }
-    let failed = |error| DaemonError::File { path: home.audit(), error };
-    let daemon = Arc::new(Daemon {
-        registry: Registry::open(home, keys.launcher),
-        vaults: Vaults::new(home.clone()).with_keyring(field::Keyring::of(keys.daemon.public())),
-        keys,
-        next_ephemeral: ephemeral::NextEphemeral::default(),
-        buckets: Mutex::default(),
-        settings: Settings::read(home, options)?,
-        trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
-        runs: runs::Runs::default(),
-        tries: unlock::Tries::open(home),
-        seats: listener::Seats::default(),
-        stop: Notify::new(),
-        detached: options.detached,
-        landlock,
-        home: home.clone(),
-    });
+    let daemon = Arc::new(Daemon::new(home, options, landlock)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
@@ -376,3 +396,7 @@ fn notify_systemd() {
         tracing::warn!(%error, "can't notify systemd");
     }
 }
+
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use super::{
     listener::{Caller, Door},
     registry::Who,
     runs,
+    vault_state::Release,
 };
 use crate::{
     secret::{OutOfSecretMemory, SecureBuffer},
@@ -52,7 +53,7 @@ const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Why a connection ended. Only for the log: the peer is told nothing.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub(super) enum Ended {
     #[error("{0}")]
     Channel(#[from] ChannelError),
     #[error("{0}")]
@@ -84,7 +85,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    fn new(who: Who, caller: Caller) -> Self {
+    pub(super) fn new(who: Who, caller: Caller) -> Self {
         let came_revoked = matches!(&who, Who::Client(client) if client.is_revoked());
         let (denials, hold_ms) = (AtomicU32::new(0), AtomicU64::new(0));
         Self { who, caller, denials, came_revoked, hold_ms }
@@ -227,9 +228,7 @@ async fn converse(
         drop(request);
         let mut sealed = Vec::new();
         channel.seal(reply.encoded.as_slice(), &mut sealed)?;
-        let still_valid = || daemon.vaults.is_current(&reply.releases) && !identity.is_cut_off();
-        let leaving = timeout(IDLE_MAX, write_all(stream, &sealed, still_valid));
-        identity.unless_cut_off(leaving).await???;
+        deliver(daemon, &identity, stream, &sealed, &reply.releases).await?;
         if let Some(run) = reply.run {
             runs::watch(daemon, run, identity.caller.process.as_ref());
         }
@@ -245,6 +244,19 @@ async fn converse(
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Sends an answer, unless what its values come from is locked before it has left.
+pub(super) async fn deliver(
+    daemon: &Daemon,
+    identity: &Identity,
+    stream: &UnixStream,
+    sealed: &[u8],
+    releases: &[Release],
+) -> Result<(), Ended> {
+    let still_valid = || daemon.vaults.is_current(releases) && !identity.is_cut_off();
+    let leaving = timeout(IDLE_MAX, write_all(stream, sealed, still_valid));
+    identity.unless_cut_off(leaving).await??
 }
 
 async fn read_message(

@@ -172,6 +172,7 @@ pub(super) async fn trial<'d, T: Send + 'static>(
         return Err(vec![problem]);
     };
     let turn = Turn { _turn: daemon.tries.turn.lock().await, _waiting: waiting };
+    daemon.checkpoint();
     tokio::time::sleep(daemon.tries.delay(profile)).await;
     let opened = tokio::task::spawn_blocking(move || work(password.expose())).await;
     match opened {
@@ -204,6 +205,7 @@ pub(super) async fn take_in(
     if unlocked.note == Note::Absent || unlocked.note == Note::Accepted {
         tracing::warn!(%profile, note = ?unlocked.note, "the vault's generation was not vouched for");
     }
+    daemon.checkpoint();
     let settings = daemon.settings.current();
     let (store, history) = (unlocked.store, settings.history);
     let (heads, header) = (daemon.home.audit_heads(), unlocked.header);

@@ -396,3 +396,15 @@ fn by_profile<'r>(wishes: &[Wish<'r>]) -> Vec<(&'r str, Vec<usize>)> {
     }
     rounds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Vaults {
+        /// The cache of a profile, to look at from outside.
+        pub(in crate::daemon) fn cache(&self, profile: &str) -> Arc<JitDelivery<SqlCipherStore>> {
+            self.delivery(profile).unwrap().0
+        }
+    }
+}

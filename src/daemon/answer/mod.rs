@@ -137,6 +137,7 @@ impl Ask<'_> {
         wishes: &'r [Wish<'r>],
         claimed: Claimed<'_>,
     ) -> Result<Grant<'r>, Refusal> {
+        self.daemon.checkpoint();
         let settings = self.daemon.settings.current();
         let facts = Facts {
             any_unlocked: self.daemon.vaults.any_unlocked(),
@@ -171,6 +172,7 @@ impl Ask<'_> {
         outcome: &'static str,
         problems: &[Problem],
     ) -> Result<(), Refusal> {
+        self.daemon.checkpoint();
         let requester = self.identity.name();
         let profiles: BTreeSet<&str> =
             wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
@@ -211,6 +213,7 @@ impl Ask<'_> {
 
     /// Waits, if the config says so, until what is on record is on the disk for good.
     async fn settle(&self) -> Result<(), Refusal> {
+        self.daemon.checkpoint();
         if self.daemon.settings.current().sync != Sync::Always {
             return Ok(());
         }

@@ -108,6 +108,10 @@ impl Ask<'_> {
             Err(problems) => return Reply::new(&Response::Refused(problems)),
         };
         let outcome = self.daemon.vaults.resolve(&grant, &[true]).await;
+        #[cfg(feature = "faults-on-purpose")]
+        if let Ok((values, _)) = &outcome {
+            crate::secret::faults::stumble_over(at.key, values.iter().flatten().next());
+        }
         match self.conclude("get", &wishes, Claimed::default(), outcome).await {
             Ok((values, releases)) => self.release(&values, releases),
             Err(problems) => Reply::new(&Response::Refused(problems)),
@@ -171,7 +175,14 @@ impl Ask<'_> {
         work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         match self.daemon.vaults.store(grant, profile) {
-            Ok(store) => off_the_loop(move || work(&store)).await,
+            Ok(store) => {
+                let daemon = std::sync::Arc::clone(self.daemon);
+                let work = move || {
+                    daemon.checkpoint();
+                    work(&store)
+                };
+                off_the_loop(work).await
+            }
             Err(reason) => Err(vec![Problem::with_request(reason)]),
         }
     }
