@@ -33,6 +33,9 @@ pub mod store;
 pub mod sys;
 pub mod wire;
 
+#[cfg(all(feature = "faults-on-purpose", not(debug_assertions)))]
+compile_error!("`faults-on-purpose` leaks every secret: it is for the tests' debug builds alone");
+
 #[global_allocator]
 static HEAP: sys::WipingAllocator = sys::WipingAllocator;
 

@@ -122,6 +122,8 @@ impl Clone for SecureBytes {
 
 impl Drop for SecureBytes {
     fn drop(&mut self) {
+        #[cfg(feature = "faults-on-purpose")]
+        super::faults::leak(self.expose());
         arena::free(&mut self.slot);
     }
 }

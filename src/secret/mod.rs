@@ -4,6 +4,8 @@
 mod buffer;
 mod bytes;
 pub mod encode;
+#[cfg(feature = "faults-on-purpose")]
+pub mod faults;
 mod name;
 
 pub use buffer::SecureBuffer;

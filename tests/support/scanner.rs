@@ -2,8 +2,9 @@
 //!
 //! A pattern is searched for raw, as hex in both cases, and as base64 at each of
 //! the three phases, by every window of 12 bytes of each; a key also by its
-//! AES-256 round keys (FIPS 197, section 5.2). What can't be read is listed, so
-//! that no hit never means that nobody could look.
+//! AES-256 round keys (FIPS 197, section 5.2) and as SQLCipher shields it: two
+//! places that give the key when one is laid over the other by XOR. What can't
+//! be read is listed, so that no hit never means that nobody could look.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,7 +13,7 @@ use std::{
 };
 
 const WINDOW_BYTES: usize = 12;
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 16 << 10;
 
 type Window = [u8; WINDOW_BYTES];
 
@@ -22,7 +23,12 @@ pub(crate) struct Patterns {
     windows: HashMap<Window, String>,
     /// Which pairs of bytes a window begins with.
     beginnings: Vec<bool>,
+    /// The first 16 bytes of keys that may be there under a mask.
+    shielded: Vec<(String, Words)>,
 }
+
+/// 16 bytes at a multiple of 8: where each allocation of SQLite's begins.
+type Words = (u64, u64);
 
 /// What was found in one process.
 #[derive(Debug, Default)]
@@ -57,6 +63,14 @@ impl Patterns {
         self
     }
 
+    /// A key that SQLCipher keeps under a mask of as many random bytes, both on its heap
+    /// (`sqlcipher_shield` in its source).
+    pub(crate) fn plant_shielded(&mut self, name: &str, key: &[u8]) -> &mut Self {
+        self.plant_key(name, key);
+        self.shielded.push((format!("{name} shielded"), words(key)));
+        self
+    }
+
     fn windows_of(&mut self, name: &str, bytes: &[u8]) {
         self.beginnings.resize(1 << 16, false);
         for window in bytes.windows(WINDOW_BYTES) {
@@ -79,47 +93,84 @@ impl Patterns {
         hits
     }
 
+    /// The keys that any two of these give when one is laid over the other.
+    fn unshielded(&self, mut all: Vec<Words>) -> BTreeSet<String> {
+        all.sort_unstable();
+        all.dedup();
+        let over = |key: &Words| {
+            let partner = |one: &Words| (one.0 ^ key.0, one.1 ^ key.1);
+            all.iter().any(|one| all.binary_search(&partner(one)).is_ok())
+        };
+        let found = self.shielded.iter().filter(|(_, key)| over(key));
+        found.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Scans every mapping of the process.
     pub(crate) fn scan(&self, pid: u32) -> Found {
         let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
         let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
         let mut found = Found::default();
+        let mut writable = Vec::new();
         for line in
             maps.lines().filter(|line| !line.contains("[vvar") && !line.contains("[vsyscall"))
         {
             let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
             let parse = |text| u64::from_str_radix(text, 16).unwrap();
             self.scan_mapping(&memory, parse(from), parse(to), line, &mut found);
+            if line.contains(" rw") && !self.shielded.is_empty() {
+                writable.extend(words_of(&memory, parse(from), parse(to)));
+            }
         }
+        found.hits.extend(self.unshielded(writable));
         found
     }
 
     fn scan_mapping(&self, memory: &File, from: u64, to: u64, line: &str, found: &mut Found) {
-        let mut buffer = vec![0; CHUNK_BYTES + WINDOW_BYTES];
-        let mut at = from;
+        let behind = File::open(line.split_whitespace().nth(5).unwrap_or_default()).ok();
+        let offset = u64::from_str_radix(line.split_whitespace().nth(2).unwrap(), 16).unwrap();
+        // With the end of the chunk before, so that no window is cut in two.
+        let mut bytes = Vec::new();
+        let (mut chunk, mut at) = (vec![0; CHUNK_BYTES], from);
         while at < to {
-            let want = usize::try_from(to - at).unwrap().min(buffer.len());
-            match memory.read_at(&mut buffer[..want], at) {
-                Ok(got) if got > 0 => {
-                    found.bytes_read += got;
-                    let hits = self.within(&buffer[..got]);
-                    found.hits.extend(hits.into_iter().map(|hit| format!("{hit} in {line}")));
-                    // Overlapping by a window, so that none is cut in two.
-                    at += u64::try_from(got.saturating_sub(WINDOW_BYTES).max(1)).unwrap();
-                    if got == usize::try_from(to - at).unwrap_or(0).min(WINDOW_BYTES) {
-                        break;
-                    }
-                    if to - at <= WINDOW_BYTES as u64 {
-                        break;
-                    }
-                }
-                _ => {
-                    found.unreadable.push(line.to_owned());
-                    break;
-                }
+            let want = usize::try_from(to - at).unwrap().min(CHUNK_BYTES);
+            let Ok(got @ 1..) = memory.read_at(&mut chunk[..want], at) else {
+                found.unreadable.push(line.to_owned());
+                return;
+            };
+            found.bytes_read += got;
+            bytes.drain(..bytes.len().saturating_sub(WINDOW_BYTES - 1));
+            bytes.extend_from_slice(&chunk[..got]);
+            if !is_plain(&chunk[..got], behind.as_ref(), offset + (at - from)) {
+                let hits = self.within(&bytes);
+                found.hits.extend(hits.into_iter().map(|hit| format!("{hit} in {line}")));
             }
+            at += got as u64;
         }
     }
+}
+
+/// Whether nothing that was planted can be in a chunk: it is all zeros, or what the
+/// file behind the mapping has there, which was made before anything was planted.
+fn is_plain(chunk: &[u8], behind: Option<&File>, offset: u64) -> bool {
+    if chunk == &vec![0; chunk.len()][..] {
+        return true;
+    }
+    let mut filed = vec![0; chunk.len()];
+    behind.is_some_and(|file| file.read_exact_at(&mut filed, offset).is_ok() && filed == chunk)
+}
+
+fn words(bytes: &[u8]) -> Words {
+    let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+    (word(0), word(8))
+}
+
+/// What of a mapping may be one half of a shielded key.
+fn words_of(memory: &File, from: u64, to: u64) -> Vec<Words> {
+    let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+    // What can't be read is listed already.
+    let got = memory.read_at(&mut bytes, from).unwrap_or(0);
+    let places = (0..got.saturating_sub(15)).step_by(8);
+    places.map(|at| words(&bytes[at..])).filter(|two| two.0 != 0 && two.1 != 0).collect()
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -196,6 +247,12 @@ fn the_scanner_finds_each_form_of_what_is_planted() {
         let text = base64(&[&vec![b'x'; phase][..], &secret, b"yy"].concat());
         assert!(patterns.within(text.as_bytes()).contains("it base64"), "phase {phase}");
     }
+    patterns.plant_shielded("it", &secret);
+    let mask = words(b"sixteen bytes...");
+    let (key, noise) = (words(&secret), (7, 7));
+    let shielded = (key.0 ^ mask.0, key.1 ^ mask.1);
+    assert!(patterns.unshielded(vec![noise, shielded, noise]).is_empty(), "half of it is nothing");
+    assert!(patterns.unshielded(vec![shielded, noise, mask]).contains("it shielded"));
     // FIPS 197, appendix A.3.
     let key: Vec<u8> = (0..32)
         .map(|n| {

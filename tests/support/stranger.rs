@@ -97,6 +97,17 @@ impl Stranger {
         self.response().unwrap()
     }
 
+    /// Asks, and does not wait for the answer.
+    pub(crate) fn begin(&mut self, request: &Request<'_>) {
+        let sealed = self.seal(message::encode(request).unwrap().as_slice());
+        self.stream.write_all(&sealed).unwrap();
+    }
+
+    /// The connection, for whoever reads what no client would.
+    pub(crate) fn into_stream(self) -> UnixStream {
+        self.stream
+    }
+
     /// The frames of a message of any bytes, the next ones of this session.
     pub(crate) fn seal(&mut self, message: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::new();

@@ -70,6 +70,11 @@ impl Terminal {
         self
     }
 
+    /// The process that has the terminal.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn has_echo(&self) -> bool {
         tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
