@@ -10,8 +10,8 @@ use tokio::{net::UnixStream, task::yield_now, time::timeout};
 
 use super::{
     answer::{Reply, Transfers, answer},
-    gate::{LAUNCHER, Peer},
     listener::Caller,
+    registry::Who,
     session::{Identity, deliver},
     *,
 };
@@ -81,7 +81,7 @@ fn profile() -> TrustProfileName {
 
 fn launcher() -> Identity {
     let caller = Caller { pid: 1, process: None };
-    Identity { peer: Peer::Registered(LAUNCHER.to_owned()), caller }
+    Identity::new(Who::Launcher, caller)
 }
 
 impl Ready {
@@ -156,7 +156,7 @@ async fn one_in_flight(
     let mut transfers = Transfers::default();
     let reply = answer(&daemon, &launcher(), &mut transfers, Request::Get(AT)).await.unwrap();
     let has_value = !reply.releases.is_empty();
-    let sent = deliver(&daemon, &stream, reply.encoded.as_slice(), &reply.releases).await.is_ok();
+    let sent = deliver(&daemon, &launcher(), &stream, reply.encoded.as_slice(), &reply.releases).await.is_ok();
     // Nothing was awaited since its last byte left.
     let late = acknowledged.load(Ordering::SeqCst);
     assert!(!(has_value && sent && late), "a value left after the lock was acknowledged");
@@ -266,6 +266,7 @@ fn requests() -> Vec<Request<'static>> {
         Request::History(AT),
         Request::GetVersion(KeyVersion { at: AT, version: 1 }),
         Request::Rollback(KeyVersion { at: AT, version: 1 }),
+        Request::Sealed(Plaintext(b"not sealed")),
     ]
 }
 
