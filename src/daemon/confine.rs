@@ -149,7 +149,7 @@ mod tests {
 
     fn home_in(root: &Path) -> Home {
         let at = |name| root.join(name);
-        Home { config: at("c"), data: at("d"), state: at("s"), runtime: at("r") }
+        Home { config: at("c"), data: at("d"), state: at("s"), runtime: at("r"), client_key: None }
     }
 
     /// What `deed` came to, in a confined process: the signal that ended it, if one did.

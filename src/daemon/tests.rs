@@ -94,7 +94,13 @@ impl Ready {
     pub(super) async fn started(detached: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name| folder.path().join(name);
-        let home = Home { config: at("c"), data: at("d"), state: at("s"), runtime: at("r") };
+        let home = Home {
+            config: at("c"),
+            data: at("d"),
+            state: at("s"),
+            runtime: at("r"),
+            client_key: None,
+        };
         place::prepare_folders(&home).unwrap();
         let limits = "[rate.launcher]\nburst = 1000000\nper_second = 1000000\n";
         std::fs::write(home.config_file(), limits).unwrap();
@@ -156,7 +162,9 @@ async fn one_in_flight(
     let mut transfers = Transfers::default();
     let reply = answer(&daemon, &launcher(), &mut transfers, Request::Get(AT)).await.unwrap();
     let has_value = !reply.releases.is_empty();
-    let sent = deliver(&daemon, &launcher(), &stream, reply.encoded.as_slice(), &reply.releases).await.is_ok();
+    let sent = deliver(&daemon, &launcher(), &stream, reply.encoded.as_slice(), &reply.releases)
+        .await
+        .is_ok();
     // Nothing was awaited since its last byte left.
     let late = acknowledged.load(Ordering::SeqCst);
     assert!(!(has_value && sent && late), "a value left after the lock was acknowledged");
@@ -266,6 +274,14 @@ fn requests() -> Vec<Request<'static>> {
         Request::History(AT),
         Request::GetVersion(KeyVersion { at: AT, version: 1 }),
         Request::Rollback(KeyVersion { at: AT, version: 1 }),
+        Request::ClientAdd(ClientAdd {
+            name: "ci",
+            key: StaticKey([7; 32]),
+            uid: None,
+            grants: vec![],
+        }),
+        Request::ClientList,
+        Request::ClientRevoke("ci"),
         Request::Sealed(Plaintext(b"not sealed")),
     ]
 }
