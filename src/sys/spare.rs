@@ -41,7 +41,9 @@ pub(crate) fn give_up() -> bool {
 
 /// The region that was kept, if it is long enough, or a new one.
 pub(super) fn take_or_map(len: usize) -> Result<Region, RegionError> {
-    match kept().take_if(|region| region.len() >= len) {
+    // A statement of its own, so that the lock is not held while `map` gives up what was kept.
+    let long_enough = kept().take_if(|region| region.len() >= len);
+    match long_enough {
         Some(region) => Ok(region),
         None => map(len, Protection::Locked),
     }
