@@ -78,10 +78,12 @@ fn keyed(path: &Path, key: &SecureBytes) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(WAIT_FOR_LOCKS)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // SQLCipher logs to standard error, and wipes its memory only when told to: both before the
-    // key is in it.
+    // SQLCipher logs to standard error unless told not to. Told to look after its memory it would
+    // lock and unlock the pages of each block, also those that other blocks are on: in memory
+    // that is locked by mlock(2), which does not count, that leaves them unlocked. The daemon's
+    // heap is locked for good, and wipes each block (`sys::heap`).
     connection
-        .execute_batch("PRAGMA cipher_log_level = NONE; PRAGMA cipher_memory_security = ON;")?;
+        .execute_batch("PRAGMA cipher_log_level = NONE; PRAGMA cipher_memory_security = OFF;")?;
     connection.key(None::<&str>, key.expose(), false)?;
     // Truncating the journal is the commit, and with EXTRA it is synced: what is acknowledged is
     // then in the main file, every page of which has a MAC. A write-ahead log that is cut or

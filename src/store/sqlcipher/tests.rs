@@ -459,7 +459,7 @@ fn the_settings_that_everything_relies_on_are_on() {
         ("journal_mode", "truncate"),
         ("synchronous", "3"),
         ("secure_delete", "1"),
-        ("cipher_memory_security", "1"),
+        ("cipher_memory_security", "0"),
         ("cipher_page_size", "4096"),
         ("temp_store", "2"),
         ("foreign_keys", "1"),
