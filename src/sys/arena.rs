@@ -63,6 +63,9 @@ struct Extent {
     granules_free: usize,
     /// Where the next search begins: most values come and go in order.
     next: usize,
+    /// As many granules in a row were not to be had since the last were given back:
+    /// an extent that is full but for holes is not searched again and again.
+    too_many: usize,
 }
 
 struct Arena {
@@ -268,7 +271,13 @@ impl Extent {
 
     fn over(region: Region) -> Self {
         let granules_free = region.len() / GRANULE_BYTES;
-        Self { taken: vec![0; granules_free.div_ceil(64)], granules_free, next: 0, region }
+        Self {
+            taken: vec![0; granules_free.div_ceil(64)],
+            granules_free,
+            next: 0,
+            too_many: usize::MAX,
+            region,
+        }
     }
 
     fn granules(&self) -> usize {
@@ -285,10 +294,14 @@ impl Extent {
     }
 
     fn take(&mut self, granules: usize) -> Option<NonNull<u8>> {
-        if granules > self.granules_free {
+        if granules > self.granules_free || granules >= self.too_many {
             return None;
         }
-        let at = self.run_of_free(self.next, granules).or_else(|| self.run_of_free(0, granules))?;
+        let found = self.run_of_free(self.next, granules);
+        let Some(at) = found.or_else(|| self.run_of_free(0, granules)) else {
+            self.too_many = granules;
+            return None;
+        };
         self.mark(at, granules, true);
         self.granules_free -= granules;
         self.next = at + granules;
@@ -300,6 +313,7 @@ impl Extent {
         let at = (address - self.region.base().as_ptr() as usize) / GRANULE_BYTES;
         self.mark(at, granules, false);
         self.granules_free += granules;
+        self.too_many = usize::MAX;
         self.next = self.next.min(at);
     }
 
