@@ -2,11 +2,17 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::PermissionsExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     process::Command,
 };
 
-use crate::support::{Sandbox, is_root, program, until};
+use crate::{
+    memory::Daemon,
+    support::{Pds, Sandbox, Terminal, as_nobody, is_root, program},
+};
 
 /// The user and group that everybody calls nobody.
 const NOBODY: u32 = 65_534;
@@ -50,24 +56,56 @@ fn another_user_gets_neither_socket_nor_files_nor_memory() {
     assert!(!as_nobody(&format!("python3 -c \"{talk}\"")), "it was answered");
 }
 
+/// Reads a byte of the program itself, which lies where `stat` says that its code begins:
+/// field 26, which whoever may not look into the process sees as 1.
+const READV: &str = "
+at = int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[23])
+into = ctypes.create_string_buffer(1)
+here = (ctypes.c_size_t * 2)(ctypes.addressof(into), 1)
+there = (ctypes.c_size_t * 2)(at, 1)
+check(libc.process_vm_readv(pid, here, 1, there, 1, 0))";
+
 /// Things that a process of the same user may try, each as a Python expression.
-const INTRUSIONS: [(&str, &str); 6] = [
+const INTRUSIONS: [(&str, &str); 8] = [
     ("environ", "open(f'/proc/{pid}/environ', 'rb').read()"),
     ("maps", "open(f'/proc/{pid}/maps').read()"),
     ("mem", "open(f'/proc/{pid}/mem', 'rb')"),
     ("fd", "os.listdir(f'/proc/{pid}/fd')"),
     ("ptrace", "check(libc.ptrace(16, pid, None, None))"),
+    ("auxv", "open(f'/proc/{pid}/auxv', 'rb').read(8)"),
+    ("process_vm_readv", READV),
     ("pidfd_getfd", "check(libc.syscall(438, os.pidfd_open(pid), 0, 0))"),
 ];
 
 #[test]
 fn a_process_of_the_same_user_can_neither_read_nor_trace_the_daemon() {
-    let sandbox = Sandbox::ready();
-    if is_root() {
-        eprintln!("skipped: root may; as another user this is tried");
+    if as_nobody("hardening::a_process_of_the_same_user_can_neither_read_nor_trace_the_daemon") {
         return;
     }
+    let sandbox = Sandbox::ready();
     let pid = sandbox.daemon_pid().unwrap();
+    nothing_works_on(&sandbox, pid);
+}
+
+#[test]
+fn a_process_of_the_same_user_can_neither_read_nor_trace_a_command_at_its_question() {
+    if as_nobody(
+        "hardening::a_process_of_the_same_user_can_neither_read_nor_trace_a_command_at_its_question",
+    ) {
+        return;
+    }
+    let sandbox = Sandbox::ready();
+    sandbox.pds(["lock"]).ok();
+    let mut terminal = Terminal::run(&sandbox, &["unlock"]);
+    terminal.expect("password for profile `default`: ");
+    nothing_works_on(&sandbox, terminal.pid());
+    terminal.send("password of default\n");
+    terminal.end().0.code(0).end();
+}
+
+/// Each intrusion works on any other process of this user, and on none of ours.
+#[track_caller]
+fn nothing_works_on(sandbox: &Sandbox, pid: u32) {
     let attempt = |expression: &str, pid: u32| {
         let script = format!(
             "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\npid = {pid}\n\
@@ -75,35 +113,102 @@ fn a_process_of_the_same_user_can_neither_read_nor_trace_the_daemon() {
         );
         sandbox.program("python3", ["-c", &script]).done().status() == 0
     };
-    let mut other = sandbox.command("sleep").arg("60").spawn().unwrap();
     for (name, expression) in INTRUSIONS {
-        assert!(attempt(expression, other.id()), "{name} works on any other process");
-        assert!(!attempt(expression, pid), "{name} works on the daemon");
-        if name == "ptrace" {
-            let _ = other.kill();
-            let _ = other.wait();
-            other = sandbox.command("sleep").arg("60").spawn().unwrap();
+        let mut other = sandbox.command("sleep").arg("60").spawn().unwrap();
+        let works = attempt(expression, other.id());
+        let _ = other.kill();
+        let _ = other.wait();
+        assert!(works, "{name} works on any other process");
+        assert!(!attempt(expression, pid), "{name} works on process {pid}");
+    }
+}
+
+#[test]
+fn not_being_looked_into_is_what_each_program_sees_to_first() {
+    if !std::path::Path::new("/usr/bin/strace").exists() {
+        eprintln!("skipped: needs strace");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    for name in [program(), program() + "-daemon"] {
+        let calls = sandbox.program("strace", ["-o", "calls", &name, "--version"]).done();
+        calls.end();
+        let calls = fs::read_to_string(sandbox.path("w/calls")).unwrap();
+        let ours = calls.lines().position(|line| line.starts_with("prctl(PR_SET_DUMPABLE"));
+        let before: Vec<&str> = calls.lines().take(ours.expect("it is never set")).collect();
+        // The loader and the C library; `fcntl` asks whether 0, 1 and 2 are open.
+        let opened = before.iter().filter(|line| line.starts_with("open"));
+        for line in opened {
+            let library = line.contains("/etc/ld.so.cache") || line.contains(".so");
+            assert!(library, "{name} opens before it hides: {line}");
+        }
+        let never = ["socket(", "connect(", "clone", "getrandom(\"", "statx(", "chdir("];
+        for line in before {
+            assert!(!never.iter().any(|call| line.starts_with(call)), "{name}: {line}");
         }
     }
-    let _ = other.kill();
-    let _ = other.wait();
 }
 
 #[test]
 fn a_daemon_that_is_killed_by_a_signal_leaves_no_core_and_no_word() {
-    for signal in ["SEGV", "ABRT"] {
+    // The last is what the kernel sends when memory has run out.
+    for signal in ["SEGV", "ABRT", "BUS", "KILL"] {
         let sandbox = Sandbox::ready();
         let canary = "a canary value of 32 characters!";
-        sandbox.set("k", canary);
-        let pid = sandbox.daemon_pid().unwrap();
-        let limits = sandbox.sh(&format!("grep 'core file' /proc/{pid}/limits")).text();
-        let numbers: Vec<_> = limits.split_whitespace().filter(|word| *word == "0").collect();
-        assert_eq!(numbers.len(), 2, "{limits}");
-        sandbox.sh(&format!("kill -{signal} {pid}")).ok();
-        until("it is gone", || sandbox.daemon_pid().is_none());
+        sandbox.set("k", canary).stop();
+        // As if somebody wanted cores: `core` in the folder it runs in, or whatever else
+        // core_pattern says; the status tells that the kernel dumped, wherever to.
+        let mut command = sandbox.command("sh");
+        let script = "ulimit -c unlimited 2>/dev/null; exec \"$PDS\" daemon 2>said";
+        command.args(["-c", script]).env("PDS", program());
+        let mut daemon = Daemon::answering(command);
+        let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
+        let password = sandbox.password("default");
+        sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
+        assert_eq!(sandbox.pds(["get", "k"]).ok(), canary.as_bytes());
+        sandbox.sh(&format!("kill -{signal} {}", daemon.pid())).ok();
+        let status = daemon.0.wait().unwrap();
+        assert!(status.signal().is_some() && !status.core_dumped(), "{signal}: {status:?}");
         let files = sandbox.sh("find .. -name 'core*' -type f; grep -rl canary .. || true").text();
-        assert_eq!(files, "", "a core, or the value in some file");
+        assert_eq!(files, "", "{signal}: a core, or the value in some file");
+        let said = fs::read_to_string(sandbox.path("w/said")).unwrap();
+        assert!(said.lines().all(|line| line.contains(" INFO ")), "{signal}: {said}");
     }
+}
+
+#[test]
+fn a_panic_over_a_value_says_where_and_nothing_of_the_value_and_all_can_still_be_locked() {
+    let Ok(faulty) = std::env::var("PDS_TEST_FAULTY") else {
+        eprintln!(
+            "skipped: PDS_TEST_FAULTY names no build with `faults-on-purpose` (.ci/run does)"
+        );
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let password = sandbox.password("default");
+    let pds = |arguments: &[&str], input: &str| {
+        let command = sandbox.command(&faulty);
+        let mut pds = Pds::over(command);
+        pds.arguments(arguments);
+        pds.input(input).done()
+    };
+    let (key, canary) = ("panic/on/purpose", "a canary value of 32 characters!");
+    pds(&["init", "--password-file", password.to_str().unwrap()], "").code(0).end();
+    pds(&["set", key, "--stdin"], canary).code(0).end();
+    pds(&["set", "other", "--stdin"], "fine").code(0).end();
+    let told = pds(&["get", key], "");
+    assert!(told.status() != 0 && told.0.stdout.is_empty(), "{told:?}");
+    let log = fs::read_to_string(sandbox.home("state/log")).unwrap();
+    assert!(log.contains("pds: internal error at src/"), "{log}");
+    let found = sandbox.sh("grep -rl canary .. || true").text();
+    assert_eq!(found, "", "the value in a file");
+    // It ended one connection: the daemon serves on, and locks.
+    pds(&["get", "other"], "").code(0).stdout("fine").end();
+    pds(&["lock"], "").code(0).end();
+    pds(&["get", "other", "--no-prompt"], "").code(3).end();
+    pds(&["stop"], "").code(0).end();
 }
 
 #[test]
@@ -229,4 +334,35 @@ fn files(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {
         }
     }
     files
+}
+
+#[test]
+fn what_the_sleep_unit_calls_locks_with_nothing_but_a_home_in_its_environment() {
+    let unit = include_str!("../packaging/systemd/pds-lock@.service");
+    let called =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/pds ")).unwrap();
+    assert!(unit.contains("\nBefore=sleep.target\n") && unit.contains("\nWantedBy=sleep.target\n"));
+    let home = tempfile::Builder::new().prefix("p").tempdir().unwrap();
+    let run = home.path().join("run");
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(home.path().join("pw"), "p").unwrap();
+    // As at a login; and as systemd starts a unit with User=.
+    let pds = |line: &str, session: bool| {
+        let mut command = Command::new(program());
+        command.args(line.split(' ')).env_clear().env("HOME", home.path());
+        if session {
+            command.env("XDG_RUNTIME_DIR", &run);
+        }
+        let folder = if session { home.path() } else { std::path::Path::new("/") };
+        command.current_dir(folder).output().unwrap().status.code()
+    };
+    assert_eq!(pds("init --password-file pw", true), Some(0));
+    assert_eq!(pds("list --no-prompt", true), Some(0));
+    assert_eq!(pds(called, false), Some(0));
+    assert_eq!(pds("list --no-prompt", true), Some(3), "it is locked");
+    assert_eq!(pds("stop", true), Some(0));
+    // Where no daemon runs, there is nothing to lock, and none is started for it.
+    assert_eq!(pds(called, false), Some(0));
+    assert!(!run.join("pds/pds.sock").exists());
 }

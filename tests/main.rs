@@ -33,6 +33,10 @@ mod hardening;
 mod import;
 /// Many at once, slow ones, and none left.
 mod load;
+/// A daemon that a command has started, when nothing needs it.
+mod leaving;
+/// How locked memory is spent, and what is said when it runs out.
+mod limits;
 /// What is left after locking: nothing.
 mod lock;
 /// What stays in memory: nothing.

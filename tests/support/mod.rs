@@ -1,4 +1,5 @@
 mod footprint;
+mod nobody;
 mod outcome;
 mod sandbox;
 mod scanner;
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub(crate) use footprint::Footprint;
+pub(crate) use nobody::as_nobody;
 pub(crate) use outcome::{Outcome, Pds};
 pub(crate) use sandbox::{Sandbox, is_root, program};
 pub(crate) use scanner::Patterns;

@@ -25,6 +25,10 @@ impl Pds {
         self
     }
 
+    pub(crate) fn arguments(&mut self, arguments: &[&str]) {
+        self.command.args(arguments);
+    }
+
     pub(crate) fn cwd(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
         self
