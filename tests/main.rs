@@ -31,12 +31,12 @@ mod gates;
 mod hardening;
 /// What comes out of files.
 mod import;
-/// Many at once, slow ones, and none left.
-mod load;
 /// A daemon that a command has started, when nothing needs it.
 mod leaving;
 /// How locked memory is spent, and what is said when it runs out.
 mod limits;
+/// Many at once, slow ones, and none left.
+mod load;
 /// What is left after locking: nothing.
 mod lock;
 /// What stays in memory: nothing.

@@ -24,6 +24,7 @@ pub(crate) fn as_nobody(test: &str) -> bool {
     command.args(["--exact", test, "--nocapture"]).env_clear();
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("TMPDIR", folder.path());
     command.env("PDS_TEST_BINARY", at("pds"));
+    command.envs(env::vars_os().filter(|(name, _)| name == "PDS_TEST_SHIPPED"));
     let output = command.current_dir(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
