@@ -44,12 +44,24 @@ static HEAP: sys::WipingAllocator = sys::WipingAllocator;
 pub fn main() -> i32 {
     let inherited = sys::process::harden();
     let arguments: Vec<_> = std::env::args_os().collect();
+    if cli::is_credential_helper(&arguments) {
+        return credential_main(arguments);
+    }
     let is_run = arguments.get(1).is_some_and(|name| name == "run");
     let outcome = match cli::parse(arguments) {
         Ok(cli) => commands::dispatch(&cli.command, inherited),
         Err(usage) => Err(error::Error::Usage(usage)),
     };
     outcome.map_or_else(|error| error.report(is_run), |()| 0)
+}
+
+/// The program `git-credential-pds`, which is `pds` by another name.
+fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
+    let outcome =
+        cli::parse_credential(arguments).map_err(error::Error::Usage).and_then(|options| {
+            commands::credential::credential(&options, &home::Home::from_environment()?)
+        });
+    outcome.map_or_else(|error| error.report(false), |()| 0)
 }
 
 /// The program `pds-daemon`, which `pds` starts. Returns the exit status.

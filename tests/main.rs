@@ -27,6 +27,8 @@ mod field;
 mod fuzz;
 /// Each gate once open and once shut.
 mod gates;
+/// A real git and its credential helper.
+mod git;
 /// What other processes get from ours: nothing.
 mod hardening;
 /// What comes out of files.
@@ -41,6 +43,8 @@ mod load;
 mod lock;
 /// What stays in memory: nothing.
 mod memory;
+/// The pages in `examples/`, tried.
+mod neighbours;
 /// Peers that mean ill.
 mod peers;
 /// Questions at a terminal.

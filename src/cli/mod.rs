@@ -3,6 +3,7 @@
 
 mod audit;
 mod client;
+mod credential;
 mod doctor;
 mod export;
 mod secrets;
@@ -14,6 +15,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
 pub use client::{Client, ClientAdd, ClientCommand, ClientList, ClientOption, ClientRevoke};
+pub use credential::{
+    CREDENTIAL_PROGRAM, Credential, CredentialAction, is_credential_helper, parse_credential,
+};
 pub use doctor::Doctor;
 pub use export::Export;
 pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};

@@ -7,6 +7,7 @@ pub mod backup;
 mod beside;
 mod check;
 mod client;
+pub mod credential;
 mod daemon;
 mod doctor;
 mod expiry;
@@ -112,6 +113,9 @@ pub enum CommandError {
     /// `--expires` with something that is no time.
     #[error("`--expires`: {0}")]
     NoExpiry(&'static str),
+    /// What git sent can't be read.
+    #[error(transparent)]
+    NotACredential(credential::NotACredential),
     /// Standard output can't be written.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
