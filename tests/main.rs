@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that can't go on should say where")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped should say so")]
 
+/// Who may do what: each line of the table of access.
+mod access;
 /// What a manifest may ask for, and who says so.
 mod approval;
 /// What is on record, and what shows that it was altered.
@@ -51,6 +53,8 @@ mod peers;
 mod prompt;
 /// What is spoken on the socket, by a client of other making.
 mod protocol;
+/// How often, and what one's flood costs another.
+mod rates;
 /// The command, and everything that it inherits.
 mod run;
 /// What scripts can rely on: exit statuses, JSON, `check`.

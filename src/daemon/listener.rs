@@ -22,7 +22,7 @@ use nix::sys::socket::{
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::timeout,
 };
 
@@ -88,8 +88,25 @@ pub(super) fn open_door(daemon: &Arc<Daemon>, name: &str) -> Result<(), DaemonEr
     let path = daemon.home.client_sockets().join(format!("{name}.sock"));
     let listener = Listener::bind_for(&path, 0o666)?;
     let (daemon, door) = (Arc::clone(daemon), Door::Client(name.to_owned()));
-    tokio::spawn(async move { listener.accept_for(&daemon, door).await });
+    let shared = Arc::clone(&daemon);
+    let task = tokio::spawn(async move { listener.accept_for(&shared, door).await });
+    daemon.doors.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     Ok(())
+}
+
+/// The tasks that take connections at the clients' sockets.
+#[derive(Debug, Default)]
+pub(super) struct Doors(Mutex<Vec<JoinHandle<()>>>);
+
+impl Doors {
+    /// Takes the clients' sockets away. When this returns, nobody can connect to one.
+    pub(super) async fn close(&self) {
+        let doors = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for door in doors {
+            door.abort();
+            let _ = door.await;
+        }
+    }
 }
 
 /// A listening socket, which goes from the file system when it is dropped.
@@ -144,25 +161,24 @@ impl Listener {
         let mut pace = Pace::default();
         loop {
             let (all, clients) = (&daemon.seats.all, &daemon.seats.clients);
+            // A client's door takes what is common only for a connection that is there: idle
+            // doors would else sit on it.
+            let first = if matches!(door, Door::Own) { all } else { &own };
             let seat = loop {
-                let seat = async {
-                    match door {
-                        Door::Own => take_seat(&[all]).await,
-                        Door::Client(_) => take_seat(&[&own, clients, all]).await,
-                    }
-                };
-                match timeout(GRACE, seat).await {
+                match timeout(GRACE, take_seat(&[first])).await {
                     Ok(seat) => break seat,
                     // Those who have the seats may have been strangers for long enough.
                     Err(_) => strangers.close_oldest(),
                 }
             };
-            let Some(seat) = seat else { return };
+            let Some(mut seat) = seat else { return };
             let Some((stream, caller)) = self.next_caller(daemon, &door).await else {
                 continue;
             };
             if let Door::Client(name) = &door {
                 keep_pace(&mut pace, daemon, name).await;
+                let Some(common) = take_seat(&[clients, all]).await else { return };
+                seat.extend(common);
             }
             let (daemon, arrived) = (Arc::clone(daemon), Arc::clone(&strangers));
             let ticket = strangers.next_ticket();
@@ -173,6 +189,9 @@ impl Listener {
                 drop(seat);
             });
             strangers.enter(ticket, task.abort_handle());
+            // Its handshake comes before the next connection: of a burst of honest ones,
+            // none is taken for one that does not go on.
+            tokio::task::yield_now().await;
         }
     }
 

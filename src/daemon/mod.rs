@@ -203,11 +203,14 @@ pub(crate) struct Daemon {
     registry: Registry,
     vaults: Vaults,
     buckets: Mutex<Buckets>,
+    /// Of denials, for enrolled clients.
+    denials: Mutex<Buckets>,
     settings: Settings,
     trail: audit::Trail,
     runs: runs::Runs,
     tries: unlock::Tries,
     seats: listener::Seats,
+    doors: listener::Doors,
     stop: Notify,
     detached: bool,
     landlock: wire::message::LandlockState,
@@ -230,11 +233,13 @@ impl Daemon {
             keys,
             next_ephemeral: ephemeral::NextEphemeral::default(),
             buckets: Mutex::default(),
+            denials: Mutex::default(),
             settings: Settings::read(home, options)?,
             trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
             runs: runs::Runs::default(),
             tries: unlock::Tries::open(home),
             seats: listener::Seats::default(),
+            doors: listener::Doors::default(),
             stop: Notify::new(),
             detached: options.detached,
             landlock,
@@ -263,6 +268,10 @@ impl Daemon {
 
     fn buckets(&self) -> MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn denials(&self) -> MutexGuard<'_, Buckets> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -363,6 +372,7 @@ async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), Daemo
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
+    daemon.doors.close().await;
     Ok(())
 }
 

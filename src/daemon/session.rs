@@ -129,8 +129,14 @@ impl Identity {
 
     /// Not to be listened to for as long as it was told to wait: asking all the same
     /// is then its own time and not the daemon's.
-    pub(super) fn hold(&self, retry_after_ms: u64) {
-        self.hold_ms.store(retry_after_ms, Ordering::Relaxed);
+    pub(super) fn hold(&self, wait: Duration) {
+        let wait_ms = u64::try_from(wait.min(HOLD_MAX).as_millis()).unwrap_or(u64::MAX);
+        self.hold_ms.store(wait_ms.max(1), Ordering::Relaxed);
+    }
+
+    /// The name of the enrolled client that it is, or was.
+    pub(super) fn client_name(&self) -> Option<&str> {
+        matches!(self.who, Who::Client(_)).then(|| self.name())
     }
 
     fn is_cut_off(&self) -> bool {
@@ -236,7 +242,7 @@ async fn converse(
             sleep(PAUSE).await;
         }
         let hold = Duration::from_millis(identity.hold_ms.swap(0, Ordering::Relaxed));
-        sleep(hold.min(HOLD_MAX)).await;
+        sleep(hold).await;
         if reply.stop {
             daemon.stop.notify_one();
             // Open until the process lets go of it: that tells the client that the

@@ -52,9 +52,14 @@ impl Stranger {
 
     /// At another socket of the daemon's.
     pub(crate) fn at(sandbox: &Sandbox, key: &KeyPair, socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self::over(sandbox, key, stream).unwrap()
+        Self::attempt(sandbox, key, socket).unwrap()
+    }
+
+    /// Where the daemon may well not go on with the handshake.
+    pub(crate) fn attempt(sandbox: &Sandbox, key: &KeyPair, socket: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Self::over(sandbox, key, stream)
     }
 
     /// As [`new`](Self::new); `None` if the daemon does not answer within `patience`.

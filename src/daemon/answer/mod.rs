@@ -12,7 +12,7 @@ mod read;
 mod transfers;
 mod versions;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub(super) use transfers::Transfers;
 
@@ -60,7 +60,7 @@ pub(super) type Refusal = Vec<Problem>;
 /// What else goes on the trail: what a client says of itself, which never decides
 /// anything, and whose enrolment a request is about.
 #[derive(Debug, Clone, Copy, Default)]
-struct Claimed<'r> {
+pub(super) struct Claimed<'r> {
     project: Option<&'r str>,
     command: Option<&'r str>,
     client: Option<&'r str>,
@@ -149,13 +149,23 @@ impl Ask<'_> {
         };
         let outcome = gate::admit(wishes, &facts, &mut self.daemon.buckets());
         if let Err(problems) = &outcome {
-            let waits = problems.iter().filter_map(|problem| problem.retry_after_ms);
-            waits.max().into_iter().for_each(|wait| self.identity.hold(wait));
+            self.hold(&settings.limits, problems);
             // A denial that can't be recorded stays a denial.
             let _ = self.record(word, wishes, claimed, "denied", problems);
             self.identity.count_denial();
         }
         outcome
+    }
+
+    /// Whoever was told to wait is not listened to meanwhile, and neither is a client that
+    /// is denied more often than it may ask: the gates before the rate cost something too.
+    fn hold(&self, limits: &gate::RateLimits, problems: &[Problem]) {
+        let told = problems.iter().filter_map(|problem| problem.retry_after_ms).max();
+        let wait = told.map(Duration::from_millis).or_else(|| {
+            let name = self.identity.client_name()?;
+            self.daemon.denials().take(name, limits.of(name), now()).err()
+        });
+        wait.into_iter().for_each(|wait| self.identity.hold(wait));
     }
 
     /// What says what this requester may do.
@@ -174,23 +184,10 @@ impl Ask<'_> {
     ) -> Result<(), Refusal> {
         self.daemon.checkpoint();
         let requester = self.identity.name();
-        let profiles: BTreeSet<&str> =
-            wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
-        let reasons: BTreeSet<&'static str> =
-            problems.iter().map(|problem| problem.reason.word()).collect();
+        let who = Requester { name: requester, pid: self.identity.caller.pid };
         let event = SecretOperationAudit {
             time: stamp(),
-            requester,
-            pid: self.identity.caller.pid,
-            operation,
-            profiles: profiles.into_iter().collect(),
-            keys: wishes.iter().filter_map(|wish| wish.key).collect(),
-            outcome,
-            reasons: reasons.into_iter().collect(),
-            project: claimed.project,
-            command: claimed.command,
-            client: claimed.client,
-            ..SecretOperationAudit::default()
+            ..event(who, operation, wishes, claimed, outcome, problems)
         };
         let appended = self.daemon.trail.append(&event, now());
         // Of a flood that the trail sums up the log has no line either.
@@ -246,6 +243,41 @@ impl Ask<'_> {
             Err(problems) => self.record(word, wishes, claimed, "failed", problems)?,
         }
         outcome
+    }
+}
+
+/// Who is on record as having asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Requester<'r> {
+    pub(super) name: &'r str,
+    pub(super) pid: i32,
+}
+
+/// What goes on record, but for when: a pure function of what was asked and decided.
+pub(super) fn event<'e>(
+    requester: Requester<'e>,
+    operation: &'e str,
+    wishes: &[Wish<'e>],
+    claimed: Claimed<'e>,
+    outcome: &'static str,
+    problems: &[Problem],
+) -> SecretOperationAudit<'e> {
+    let profiles: BTreeSet<&str> =
+        wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
+    let reasons: BTreeSet<&'static str> =
+        problems.iter().map(|problem| problem.reason.word()).collect();
+    SecretOperationAudit {
+        requester: requester.name,
+        pid: requester.pid,
+        operation,
+        profiles: profiles.into_iter().collect(),
+        keys: wishes.iter().filter_map(|wish| wish.key).collect(),
+        outcome,
+        reasons: reasons.into_iter().collect(),
+        project: claimed.project,
+        command: claimed.command,
+        client: claimed.client,
+        ..SecretOperationAudit::default()
     }
 }
 

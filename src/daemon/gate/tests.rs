@@ -1,7 +1,10 @@
 //! Each gate once open and once shut, their order, and the table of access.
 
 use super::*;
-use crate::config::Config;
+use crate::{
+    config::{Config, ProfileKey},
+    daemon::answer::{Claimed, Requester, event},
+};
 
 #[derive(Debug)]
 struct Profiles;
@@ -44,6 +47,11 @@ impl Case {
     }
 
     fn decide(&mut self, wishes: &[Wish<'_>]) -> Result<String, Vec<Reason>> {
+        self.judge(wishes)
+            .map_err(|problems| problems.iter().map(|problem| problem.reason).collect())
+    }
+
+    fn judge(&mut self, wishes: &[Wish<'_>]) -> Result<String, Vec<Problem>> {
         let facts = Facts {
             any_unlocked: self.any_unlocked,
             activity: &Profiles,
@@ -52,9 +60,7 @@ impl Case {
             limits: &self.limits,
             now: Duration::from_secs(1),
         };
-        admit(wishes, &facts, &mut self.buckets)
-            .map(|grant| grant.requester().to_owned())
-            .map_err(|problems| problems.iter().map(|problem| problem.reason).collect())
+        admit(wishes, &facts, &mut self.buckets).map(|grant| grant.requester().to_owned())
     }
 }
 
@@ -195,4 +201,84 @@ fn the_launcher_may_do_everything_until_a_rule_names_it() {
     case.access = access("[acl.work.launcher]\nget = [\"**\"]\nset = []");
     assert_eq!(case.decide(&set), Err(vec![Reason::AccessDenied]));
     assert!(case.decide(&[wish(Operation::Get, "work", Some("k"))]).is_ok());
+}
+
+/// The table of access, with what each line of it says; comments left out.
+fn table() -> Vec<Vec<&'static str>> {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/access.txt"));
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_whitespace().collect()).collect()
+}
+
+/// One line of it, computed.
+fn computed(profile: &str, requester: &str, rule: &str, key: &str, op: Operation) -> String {
+    let name = match profile {
+        "known" => "work",
+        "inactive" => "asleep",
+        _ => "nowhere",
+    };
+    let (peer, called) = match requester {
+        "launcher" => (Peer::Registered("launcher".into()), "launcher"),
+        "client" => (Peer::Registered("ci".into()), "ci"),
+        "revoked" => (Peer::Revoked, "old"),
+        _ => (Peer::Unknown, "-"),
+    };
+    let globs = if rule == "list" { "[\"db/*\"]" } else { "[]" };
+    let lists: String = OPERATIONS.map(|op| format!("{} = {globs}\n", op.word())).concat();
+    let rules = match rule {
+        "absent" => Access::new(),
+        _ => access(&format!("[acl.{name}.{}]\n{lists}", if called == "-" { "x" } else { called })),
+    };
+    let keyed = matches!(op, Operation::Get | Operation::Set | Operation::Delete);
+    let key_name = if key == "in" { "db/a" } else { "web/a" };
+    let wishes = [wish(op, name, keyed.then_some(key_name))];
+    let mut case = Case { peer, access: rules, ..Case::launcher() };
+    let facts_denial = case.judge(&wishes).err().unwrap_or_default();
+    let outcome = if facts_denial.is_empty() { "granted" } else { "denied" };
+    let who = Requester { name: called, pid: 1 };
+    let event = event(who, op.word(), &wishes, Claimed::default(), outcome, &facts_denial);
+    let reason = event.reasons.first().copied().unwrap_or("-");
+    let keys = if event.keys.is_empty() { "-".to_owned() } else { event.keys.join(",") };
+    let (who, what, profiles) = (event.requester, event.operation, event.profiles.join(","));
+    let mut record = format!("{who} {what} {profiles} {keys} {}", event.outcome);
+    if !event.reasons.is_empty() {
+        record = format!("{record}: {}", event.reasons.join(","));
+    }
+    format!("{profile} {requester} {rule} {key} {} {outcome} {reason} {record}", op.word())
+}
+
+#[test]
+fn every_decision_is_the_one_in_the_table_with_its_reason_and_its_line_on_record() {
+    let mut expected = table().into_iter().map(|words| words.join(" "));
+    for profile in ["known", "unknown", "inactive"] {
+        for requester in ["launcher", "client", "unknown", "revoked"] {
+            for rule in ["absent", "empty", "list"] {
+                for key in ["in", "out"] {
+                    for operation in OPERATIONS {
+                        let line = computed(profile, requester, rule, key, operation);
+                        assert_eq!(Some(line), expected.next());
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(expected.next(), None, "the table has more than the product");
+}
+
+#[test]
+fn an_enrolments_grants_decide_as_a_rule_of_the_config_does() {
+    let config = access("[acl.work.ci]\nget = [\"db/*\"]");
+    let enrolled = &config["work"]["ci"];
+    let enrolled = Enrolled::from([("work".parse().map(ProfileKey).unwrap(), enrolled.clone())]);
+    let none = Access::new();
+    for (access, enrolled) in [(&config, None), (&none, Some(&enrolled))] {
+        let rules = Rules { access, enrolled };
+        let may = |profile, operation, key| permits(rules, "ci", profile, operation, Some(key));
+        assert!(may("work", Operation::Get, "db/a"));
+        assert!(!may("work", Operation::Get, "web/a"));
+        assert!(!may("work", Operation::Set, "db/a"));
+        assert!(!may("asleep", Operation::Get, "db/a"));
+        let other = Rules { access, enrolled: None };
+        assert!(!permits(other, "agent", "work", Operation::Get, Some("db/a")));
+    }
 }
