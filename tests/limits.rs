@@ -82,6 +82,39 @@ fn eight_mebibytes_hold_fifty_thousand_values_and_nothing_is_degraded() {
 }
 
 #[test]
+fn when_locked_memory_runs_short_the_oldest_go_and_what_is_too_much_names_the_limit() {
+    const LONG: usize = 60_000;
+    if as_nobody(
+        "limits::when_locked_memory_runs_short_the_oldest_go_and_what_is_too_much_names_the_limit",
+    ) {
+        return;
+    }
+    let sandbox = Sandbox::ready();
+    let keys: Vec<String> = (0..160).map(|n| format!("k{n:03}")).collect();
+    for some in keys.chunks(20) {
+        let values: BTreeMap<&String, String> =
+            some.iter().map(|key| (key, key.repeat(LONG / key.len()))).collect();
+        fs::write(sandbox.path("w/values.json"), serde_json::to_string(&values).unwrap()).unwrap();
+        sandbox.pds(["import", "values.json"]).done().code(0).end();
+    }
+    sandbox.stop();
+    let Some(_daemon) = under(&sandbox, 8 << 10) else { return };
+    unlock(&sandbox);
+    // Ten megabytes pass through eight, twice.
+    for key in keys.iter().chain(&keys) {
+        assert_eq!(sandbox.pds(["get", key]).ok(), key.repeat(LONG / key.len()).into_bytes());
+    }
+    // And six and a half, at once, have no room beside their answer.
+    let all = keys[..110].iter().map(|key| format!("V{key}={key}"));
+    let run = ["run", "--no-prompt"].map(str::to_owned).into_iter();
+    let run = run.chain(all.flat_map(|both| ["-e".to_owned(), both]));
+    let told = sandbox.pds(run.chain(["--", "true"].map(str::to_owned))).done().code(125);
+    told.mentions("out of locked memory").mentions("RLIMIT_MEMLOCK (`ulimit -l`)").end();
+    // And it serves on.
+    assert!(!sandbox.pds(["get", &keys[0]]).ok().is_empty());
+}
+
+#[test]
 fn without_secret_memory_all_of_it_is_locked_and_left_out_of_dumps_and_forks() {
     if !is_root() {
         eprintln!("skipped: the mappings of a daemon are root's alone to see");

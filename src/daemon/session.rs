@@ -25,7 +25,7 @@ use super::{
     vault_state::Release,
 };
 use crate::{
-    secret::{OutOfSecretMemory, SecureBuffer},
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
     wire::{
         FRAME_MAX_BYTES, MESSAGE_MAX_BYTES, UNAUTHENTICATED_FRAME_MAX_BYTES,
         channel::{self, Channel, ChannelError},
@@ -36,6 +36,8 @@ use crate::{
 
 /// A handshake takes a millisecond; whoever needs this long is not a client.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// What a handshake and an ordinary request take of secret memory.
+const ROOM_BYTES: usize = 4 << 10;
 /// How long a connection may be silent, and how long an answer may take to leave.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
@@ -169,6 +171,7 @@ pub(super) async fn serve(
     known: impl FnOnce(),
 ) {
     let pid = caller.pid;
+    make_room(daemon);
     let outcome = async {
         let shaken = timeout(HANDSHAKE_MAX, shake_hands(daemon, door, &mut stream));
         let (channel, who) = shaken.await??;
@@ -232,8 +235,7 @@ async fn converse(
         let before = identity.denials();
         let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
         drop(request);
-        let mut sealed = Vec::new();
-        channel.seal(reply.encoded.as_slice(), &mut sealed)?;
+        let sealed = sealed(daemon, &mut channel, reply.encoded.as_slice())?;
         deliver(daemon, &identity, stream, &sealed, &reply.releases).await?;
         if let Some(run) = reply.run {
             runs::watch(daemon, run, identity.caller.process.as_ref());
@@ -250,6 +252,27 @@ async fn converse(
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Where values have taken all that may be locked, lets them go: they can be fetched
+/// again, and a connection that ended for want of a few bytes could not.
+fn make_room(daemon: &Daemon) {
+    if SecureBytes::zeroed(ROOM_BYTES).is_err() {
+        daemon.vaults.give_back();
+    }
+}
+
+fn sealed(daemon: &Daemon, channel: &mut Channel, answer: &[u8]) -> Result<Vec<u8>, ChannelError> {
+    let mut sealed = Vec::new();
+    match channel.seal(answer, &mut sealed) {
+        // It has sealed nothing yet, so that it can begin anew.
+        Err(ChannelError::OutOfSecretMemory(_)) if sealed.is_empty() => {
+            daemon.vaults.give_back();
+            channel.seal(answer, &mut sealed)?;
+        }
+        outcome => outcome?,
+    }
+    Ok(sealed)
 }
 
 /// Sends an answer, unless what its values come from is locked before it has left.
