@@ -44,14 +44,15 @@ function __pds_place
     test $place -ge $argv[1]; and test $place -le $argv[2]
 end
 
-# The profiles that have a vault.
+# The names of a kind. It is the installed pds that is asked, whatever program of that name
+# the line begins with: a folder's own ./pds is not run by a press of Tab.
 function __pds_names
-    set -l data $HOME/.local/share/pds
-    set -q XDG_DATA_HOME; and test -n "$XDG_DATA_HOME"; and set data $XDG_DATA_HOME/pds
-    set -q PDS_HOME; and test -n "$PDS_HOME"; and set data $PDS_HOME/data
-    for folder in $data/vaults/*/
-        path basename $folder
-    end
+    set -l words (commandline -opc)
+    set -e words[1]
+    # Of --profile=work and of -pwork, what is the name.
+    set -l word (commandline -ct | string replace -r -- '^(--[^=]*=|-[^-])' '')
+    command -q pds; or return
+    command pds __complete $argv[1] "$word" $words </dev/null 2>/dev/null
 end
 
 # Of `pds run`, the words from the program on; fails while there is none.
@@ -122,7 +123,7 @@ complete -c pds -n '__pds_end \'\'' -s V -l version -d 'print version'
 
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s m -l manifest -r -F -d 'the manifest'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
-complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s e -l env -x -d 'set VAR from KEY, over what the manifest says'
+complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -s e -l env -x -a '(__pds_names assignments)' -d 'set VAR from KEY, over what the manifest says'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l clean -d 'inherit only PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l dry-run -d 'show what each variable would be and from where, and run nothing'
 complete -c pds -n '__pds_at run; and not __pds_program_words >/dev/null' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
@@ -145,6 +146,7 @@ complete -c pds -n '__pds_at set' -l password-file -r -F -d 'read the password f
 complete -c pds -n '__pds_at set' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at set' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at set' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at set; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at get' -l version -x -d 'an older version, as `history` numbers them'
 complete -c pds -n '__pds_at get' -l json -d 'print a JSON object instead'
@@ -153,6 +155,7 @@ complete -c pds -n '__pds_at get' -l password-file -r -F -d 'read the password f
 complete -c pds -n '__pds_at get' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at get' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at get' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at get; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at history' -l json -d 'print a JSON array'
 complete -c pds -n '__pds_at history' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
@@ -160,6 +163,7 @@ complete -c pds -n '__pds_at history' -l password-file -r -F -d 'read the passwo
 complete -c pds -n '__pds_at history' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at history' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at history' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at history; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at rollback' -l to -x -d 'the version, as `history` numbers them'
 complete -c pds -n '__pds_at rollback' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
@@ -167,18 +171,21 @@ complete -c pds -n '__pds_at rollback' -l password-file -r -F -d 'read the passw
 complete -c pds -n '__pds_at rollback' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at rollback' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at rollback' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at rollback; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at delete rm' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at delete rm' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at delete rm' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at delete rm' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at delete rm' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at delete rm; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at rename' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at rename' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at rename' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at rename' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at rename' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at rename; and __pds_place 1 1' -a '(__pds_names keys)'
 
 complete -c pds -n '__pds_at list ls' -l json -d 'print a JSON array, with versions and times'
 complete -c pds -n '__pds_at list ls' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
@@ -211,6 +218,7 @@ complete -c pds -n '__pds_at export' -s p -l profile -x -a '(__pds_names profile
 complete -c pds -n '__pds_at export' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at export' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at export' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at export; and __pds_place 1 99' -a '(__pds_names entries)'
 
 complete -c pds -n '__pds_at passwd' -l new-password-file -r -F -d 'read the new password from a file'
 complete -c pds -n '__pds_at passwd' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
@@ -275,9 +283,9 @@ complete -c pds -n '__pds_end audit' -a follow -d 'show what comes on record fro
 complete -c pds -n '__pds_end audit' -a verify -d 'check that nothing on record was altered, taken out or put in'
 complete -c pds -n '__pds_end audit' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at \'audit show\'' -l key -x -d 'only what is about this key'
-complete -c pds -n '__pds_at \'audit show\'' -l client -x -d 'only what this requester asked for'
-complete -c pds -n '__pds_at \'audit show\'' -l project -x -d 'only what was for this project'
+complete -c pds -n '__pds_at \'audit show\'' -l key -x -a '(__pds_names keys)' -d 'only what is about this key'
+complete -c pds -n '__pds_at \'audit show\'' -l client -x -a '(__pds_names clients)' -d 'only what this requester asked for'
+complete -c pds -n '__pds_at \'audit show\'' -l project -x -a '(__pds_names projects)' -d 'only what was for this project'
 complete -c pds -n '__pds_at \'audit show\'' -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
 complete -c pds -n '__pds_at \'audit show\'' -l json -d 'print the lines as they are'
 complete -c pds -n '__pds_at \'audit show\'' -l since -x -d 'only from this time on'
@@ -285,9 +293,9 @@ complete -c pds -n '__pds_at \'audit show\'' -l until -x -d 'only up to this tim
 complete -c pds -n '__pds_at \'audit show\'' -l running -d 'show the runs that hold secrets now instead'
 complete -c pds -n '__pds_at \'audit show\'' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at \'audit follow\'' -l key -x -d 'only what is about this key'
-complete -c pds -n '__pds_at \'audit follow\'' -l client -x -d 'only what this requester asked for'
-complete -c pds -n '__pds_at \'audit follow\'' -l project -x -d 'only what was for this project'
+complete -c pds -n '__pds_at \'audit follow\'' -l key -x -a '(__pds_names keys)' -d 'only what is about this key'
+complete -c pds -n '__pds_at \'audit follow\'' -l client -x -a '(__pds_names clients)' -d 'only what this requester asked for'
+complete -c pds -n '__pds_at \'audit follow\'' -l project -x -a '(__pds_names projects)' -d 'only what was for this project'
 complete -c pds -n '__pds_at \'audit follow\'' -l outcome -x -a 'granted denied failed ended not-watched' -d 'only what ended so'
 complete -c pds -n '__pds_at \'audit follow\'' -l json -d 'print the lines as they are'
 complete -c pds -n '__pds_at \'audit follow\'' -s h -l help -d 'print help'
@@ -304,11 +312,13 @@ complete -c pds -n '__pds_at \'client add\'' -l grant -x -d 'what it may do, suc
 complete -c pds -n '__pds_at \'client add\'' -l uid -x -d 'the user id that may use it'
 complete -c pds -n '__pds_at \'client add\'' -l key-file -r -F -d 'where its key goes'
 complete -c pds -n '__pds_at \'client add\'' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at \'client add\'; and __pds_place 1 1' -a '(__pds_names clients)'
 
 complete -c pds -n '__pds_at \'client list\'' -l json -d 'print a JSON array'
 complete -c pds -n '__pds_at \'client list\'' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at \'client revoke\'' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at \'client revoke\'; and __pds_place 1 1' -a '(__pds_names clients)'
 
 complete -c pds -n '__pds_at daemon' -l ttl -x -d 'how long a value stays in memory'
 complete -c pds -n '__pds_at daemon' -l idle -x -d 'how long an unused profile stays unlocked'

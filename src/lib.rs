@@ -47,6 +47,10 @@ pub fn main() -> i32 {
     if cli::is_credential_helper(&arguments) {
         return credential_main(arguments);
     }
+    if arguments.get(1).is_some_and(|name| name == "__complete") {
+        commands::complete(arguments.get(2..).unwrap_or_default());
+        return 0;
+    }
     let is_run = arguments.get(1).is_some_and(|name| name == "run");
     let outcome = match cli::parse(arguments) {
         Ok(cli) => commands::dispatch(&cli.command, inherited),

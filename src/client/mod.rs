@@ -10,6 +10,7 @@ mod field;
 mod files;
 mod password;
 mod refusal;
+mod running;
 mod start;
 
 pub use asker::{AskError, Asker, Wanted};
@@ -232,6 +233,15 @@ impl Client {
             }
             outcome => outcome,
         }
+    }
+
+    /// Connects to a daemon that runs, and never makes one start: not even the one that
+    /// systemd would start for whoever connects.
+    ///
+    /// # Errors
+    /// [`ClientError::NoDaemon`] if none runs.
+    pub fn connect_if_running(home: &Home) -> Result<Self, ClientError> {
+        if running::holds_lock(home) { Self::connect(home) } else { Err(ClientError::NoDaemon) }
     }
 
     /// Asks one thing and waits for the answer, which is left in `buffer`.

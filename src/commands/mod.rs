@@ -7,6 +7,7 @@ pub mod backup;
 mod beside;
 mod check;
 mod client;
+mod complete;
 pub mod credential;
 mod daemon;
 mod doctor;
@@ -37,6 +38,7 @@ use crate::{
     wire::message::{Request, Response},
 };
 use backup::NotABackup;
+pub use complete::complete;
 use export::ExportError;
 use import::{DotenvError, JsonError, NotAKey, PassError, YamlError};
 

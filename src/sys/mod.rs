@@ -5,6 +5,7 @@
 
 mod alloc;
 pub(crate) mod arena;
+pub mod deadline;
 pub mod exec;
 pub mod heap;
 pub mod kernel;

@@ -14,6 +14,7 @@ pub use super::{
     client::*,
     field::Unlocked,
     manifest::*,
+    names::*,
     reason::{Problem, Reason},
     state::*,
     trail::*,
@@ -128,6 +129,9 @@ pub enum Request<'b> {
     /// Another request, encoded, with its values sealed: field encryption.
     #[n(38)]
     Sealed(#[b(0)] Plaintext<'b>),
+    /// The names of keys that begin so, for a shell's completion.
+    #[n(39)]
+    Complete(#[b(0)] KeyPrefix<'b>),
 }
 
 impl Request<'_> {
@@ -136,7 +140,10 @@ impl Request<'_> {
     /// harmless, so that a new request is a secret one until somebody says otherwise.
     #[must_use]
     pub fn is_without_secrets(&self) -> bool {
-        matches!(self, Self::Resolve(_) | Self::Get(_) | Self::List(_) | Self::Status)
+        matches!(
+            self,
+            Self::Resolve(_) | Self::Get(_) | Self::List(_) | Self::Status | Self::Complete(_)
+        )
     }
 }
 
@@ -266,6 +273,9 @@ pub enum Response<'b> {
     /// A vault is open, and the key that its values are sealed under: field encryption.
     #[n(18)]
     Unlocked(#[b(0)] Unlocked<'b>),
+    /// The names that were asked for, or their beginnings up to a `/`.
+    #[n(19)]
+    Names(#[b(0)] Vec<&'b str>),
 }
 
 /// One key of a list.

@@ -27,11 +27,14 @@ pub mod frame;
 pub mod identity;
 mod manifest;
 pub mod message;
+mod names;
 mod reason;
 mod resolver;
 mod state;
 mod trail;
 mod whole;
+
+pub use names::NAMES_MAX;
 
 /// The protocol spoken here. A daemon serves its own and the one before.
 pub const PROTOCOL_VERSION: u8 = 1;

@@ -52,8 +52,8 @@ pub(super) enum Kind {
     Words(Vec<String>),
     /// The path of a file.
     File,
-    /// The name of a profile.
-    Profile,
+    /// A name that pds knows: what `pds __complete` calls its kind.
+    Name(&'static str),
     /// A program and its arguments.
     Program,
 }
@@ -65,8 +65,19 @@ fn kind_of(argument: &Arg) -> Kind {
     if !possible.is_empty() && argument.get_action().takes_values() {
         return Kind::Words(possible.iter().map(|value| value.get_name().to_owned()).collect());
     }
-    match value_name(argument).as_str() {
-        "PROFILE" => Kind::Profile,
+    // Whose name that is, its own name says.
+    let name = match argument.get_id().as_str() {
+        "client" => "CLIENT".to_owned(),
+        _ => value_name(argument),
+    };
+    match name.as_str() {
+        "PROFILE" => Kind::Name("profiles"),
+        "KEY" | "FROM" => Kind::Name("keys"),
+        "VAR=KEY" => Kind::Name("assignments"),
+        "[VAR=]KEY" => Kind::Name("entries"),
+        "CLIENT" => Kind::Name("clients"),
+        "NAME" if argument.is_positional() => Kind::Name("clients"),
+        "PROJECT" => Kind::Name("projects"),
         "CMD" => Kind::Program,
         "FORM" => Kind::Words(["hex:32", "base64:32", "base64url:32"].map(str::to_owned).into()),
         "OUTCOME" => {

@@ -61,7 +61,7 @@ fn bash_kind(kind: &Kind) -> String {
     match kind {
         Kind::Free => "kind=free".into(),
         Kind::File => "kind=file".into(),
-        Kind::Profile => "kind=profiles".into(),
+        Kind::Name(kind) => format!("kind={kind}"),
         Kind::Program => "kind=program".into(),
         Kind::Words(words) => format!("kind=words list=({})", words.join(" ")),
     }
@@ -175,7 +175,7 @@ fn fish_kind(kind: &Kind) -> String {
     match kind {
         Kind::Free | Kind::Program => String::new(),
         Kind::File => "-F".into(),
-        Kind::Profile => "-a '(__pds_names profiles)'".into(),
+        Kind::Name(kind) => format!("-a '(__pds_names {kind})'"),
         Kind::Words(words) => format!("-a '{}'", words.join(" ")),
     }
 }
@@ -207,7 +207,7 @@ fn zsh(all: &[Described]) -> String {
         let mut specs: Vec<_> = command.options.iter().map(zsh_option).collect();
         for (n, place) in (1..).zip(&command.places) {
             specs.push(match &place.kind {
-                Kind::Program => "'(-)1:command: _command_names -e' '*::arguments:_normal'".into(),
+                Kind::Program => "'1:command: _command_names -e'".into(),
                 kind => {
                     let n = if place.repeats { "*".to_owned() } else { n.to_string() };
                     let name = place.name.to_lowercase();
@@ -219,6 +219,11 @@ fn zsh(all: &[Described]) -> String {
             text += "  local curcontext=$curcontext state\n";
             specs.push(format!("'1:command:{name}_commands'"));
             specs.push("'*::argument:->argument'".into());
+        }
+        if command.places.iter().any(|place| place.kind == Kind::Program) {
+            let taking = command.options.iter().filter(|option| option.value.is_some());
+            let taking: Vec<_> = taking.flat_map(Opt::flags).collect();
+            let _ = writeln!(text, "  _pds_program {} && return", taking.join(" "));
         }
         let _ = writeln!(text, "  _arguments {flags} \\\n    {}", specs.join(" \\\n    "));
         if !command.below.is_empty() {
@@ -284,7 +289,7 @@ fn zsh_kind(kind: &Kind) -> String {
     match kind {
         Kind::Free | Kind::Program => " ".into(),
         Kind::File => "_files".into(),
-        Kind::Profile => "_pds_names profiles".into(),
+        Kind::Name(kind) => format!("_pds_names {kind}"),
         Kind::Words(words) => format!("({})", words.join(" ").replace(':', "\\:")),
     }
 }

@@ -6,6 +6,10 @@
 mod describe;
 /// The files, from templates and tables.
 mod generate;
+/// What a press of Tab learns, and what it never does.
+mod names;
+/// Shells at a terminal.
+mod tab;
 
 use std::{
     path::PathBuf,

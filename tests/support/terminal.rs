@@ -45,9 +45,31 @@ impl Terminal {
         Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
     }
 
+    /// A program with all three standard descriptors on the terminal, as a shell has them.
+    pub(crate) fn over(mut command: Command) -> Self {
+        let pty = openpty(None, None).unwrap();
+        let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
+    }
+
+    /// Ends a shell, which would not do so by itself. Not by hanging up: who else was
+    /// started meanwhile may have the terminal open too.
+    pub(crate) fn close(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits until the terminal shows `text`, and forgets what is before it.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> &mut Self {
+        self.before(text);
+        self
+    }
+
+    /// The same; returns what was shown before `text`.
+    #[track_caller]
+    pub(crate) fn before(&mut self, text: &str) -> String {
         let begun = Instant::now();
         while !self.shown.contains(text) {
             assert!(begun.elapsed() < DEADLINE, "no {text:?} in {:?}", self.shown);
@@ -60,9 +82,11 @@ impl Terminal {
                 panic!("ended with {status}; no {text:?} in {:?}", self.shown);
             }
         }
-        let end = self.shown.find(text).unwrap() + text.len();
-        self.shown.drain(..end);
-        self
+        let start = self.shown.find(text).unwrap();
+        let rest = self.shown.split_off(start + text.len());
+        let mut before = std::mem::replace(&mut self.shown, rest);
+        before.truncate(start);
+        before
     }
 
     pub(crate) fn send(&mut self, bytes: &str) -> &mut Self {

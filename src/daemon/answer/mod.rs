@@ -8,6 +8,7 @@ mod client;
 mod field;
 mod keep;
 mod lock;
+mod names;
 mod read;
 mod transfers;
 mod versions;
@@ -86,6 +87,7 @@ pub(super) async fn answer(
         Request::Get(at) => return ask.get(at).await,
         Request::List(profile) => return ask.list(profile).await,
         Request::Status => return ask.status().await,
+        Request::Complete(asked) => return ask.complete(&asked).await,
         Request::Backup(asked) => return ask.backup(transfers, &asked).await,
         Request::RestoreCommit(asked) => return ask.restore(transfers, &asked).await,
         Request::History(at) => return ask.history(at).await,
@@ -137,6 +139,18 @@ impl Ask<'_> {
         wishes: &'r [Wish<'r>],
         claimed: Claimed<'_>,
     ) -> Result<Grant<'r>, Refusal> {
+        let outcome = self.ask_gates(wishes);
+        if let Err(problems) = &outcome {
+            self.hold(&self.daemon.settings.current().limits, problems);
+            // A denial that can't be recorded stays a denial.
+            let _ = self.record(word, wishes, claimed, "denied", problems);
+            self.identity.count_denial();
+        }
+        outcome
+    }
+
+    /// Asks the gates and records nothing.
+    fn ask_gates<'r>(&self, wishes: &'r [Wish<'r>]) -> Result<Grant<'r>, Refusal> {
         self.daemon.checkpoint();
         let settings = self.daemon.settings.current();
         let facts = Facts {
@@ -147,14 +161,7 @@ impl Ask<'_> {
             limits: &settings.limits,
             now: now(),
         };
-        let outcome = gate::admit(wishes, &facts, &mut self.daemon.buckets());
-        if let Err(problems) = &outcome {
-            self.hold(&settings.limits, problems);
-            // A denial that can't be recorded stays a denial.
-            let _ = self.record(word, wishes, claimed, "denied", problems);
-            self.identity.count_denial();
-        }
-        outcome
+        gate::admit(wishes, &facts, &mut self.daemon.buckets())
     }
 
     /// Whoever was told to wait is not listened to meanwhile, and neither is a client that

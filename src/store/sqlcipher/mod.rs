@@ -13,6 +13,7 @@ mod connection;
 mod database;
 mod history;
 mod meta;
+mod names;
 mod schema;
 mod secrets;
 mod sqlite_error;
