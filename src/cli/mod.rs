@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod carried;
 mod client;
 mod credential;
 mod doctor;
@@ -14,6 +15,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
+pub use carried::{Completions, Man};
 pub use client::{Client, ClientAdd, ClientCommand, ClientList, ClientOption, ClientRevoke};
 pub use credential::{
     CREDENTIAL_PROGRAM, Credential, CredentialAction, is_credential_helper, parse_credential,
@@ -98,6 +100,10 @@ pub enum Command {
     Daemon(Daemon),
     /// Lock everything and stop the daemon
     Stop,
+    /// Print the completion for a shell
+    Completions(Completions),
+    /// Show the manual
+    Man(Man),
 }
 
 impl Command {

@@ -5,6 +5,7 @@ mod allow;
 mod audit;
 pub mod backup;
 mod beside;
+mod carried;
 mod check;
 mod client;
 mod complete;
@@ -291,6 +292,8 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Client(options) => client::client(options, &home),
         Command::Daemon(options) => daemon::daemon(options, &home),
         Command::Stop => daemon::stop(&home),
+        Command::Completions(options) => carried::completions(options),
+        Command::Man(options) => carried::man(options),
     }
 }
 

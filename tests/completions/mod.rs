@@ -11,6 +11,7 @@ mod names;
 /// Shells at a terminal.
 mod tab;
 
+use crate::support::Sandbox;
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
@@ -170,4 +171,26 @@ fn fish_offers_the_words_of_each_command_and_no_others() {
         let Some(offered) = fish(line) else { return };
         assert_eq!(offered, expected, "{line}");
     }
+}
+
+#[test]
+fn the_program_carries_the_completions_and_the_manual_along() {
+    if std::env::var_os("PDS_WRITE").is_some() {
+        return; // it carries those that were just replaced
+    }
+    let sandbox = Sandbox::new();
+    for (arguments, path) in [
+        (["completions", "bash"], "completions/pds.bash"),
+        (["completions", "zsh"], "completions/_pds"),
+        (["completions", "fish"], "completions/pds.fish"),
+        (["man", "1"], "man/pds.1"),
+        (["man", "5"], "man/pds.5"),
+        (["man", "8"], "man/pds-daemon.8"),
+    ] {
+        let kept = std::fs::read(file("..").join(path)).unwrap();
+        sandbox.pds(arguments).done().code(0).stdout(kept).end();
+    }
+    let usual = sandbox.pds(["man"]).text();
+    assert!(usual.contains("\n.Dt PDS 1\n"));
+    assert_eq!(sandbox.daemon_pid(), None);
 }
