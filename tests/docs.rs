@@ -97,7 +97,7 @@ fn part<'t>(page: &'t str, kind: &str, title: &str) -> &'t str {
     let heading = format!("\n.{kind} {title}\n");
     let start = page.find(&heading).unwrap_or_else(|| panic!("no {kind} {title}"));
     let rest = &page[start + heading.len()..];
-    let ends = ["\n.Sh ", if kind == "Ss" { "\n.Ss " } else { "\n.Sh " }];
+    let ends = ["\n.Sh ", "\n.sh ", if kind == "Sh" { "\n.Sh " } else { &format!("\n.{kind} ") }];
     let end = ends.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
     &rest[..end]
 }
@@ -169,6 +169,30 @@ fn the_manual_describes_every_command_and_flag_and_no_other() {
     }
     let page_flags = flags_where(&page, is_item);
     same("flags of pds in pds(1)", &page_flags, &all);
+}
+
+/// `pds --help` and the manual must not tell two stories: what the help says of a command,
+/// its page begins with, in other words at most where it says more.
+#[test]
+fn the_manual_says_of_each_command_what_its_help_says() {
+    let page = read("man/pds.1").to_lowercase();
+    let of = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_ascii_lowercase()).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    let described = pds::cli::described();
+    // `help` is clap's own.
+    for command in described.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let names: Vec<_> =
+            [command.get_name()].into_iter().chain(command.get_visible_aliases()).collect();
+        let section = part(&page, "ss", &names.join(", "));
+        let manual = of(section.split_once("\n.pp\n").unwrap().1);
+        let help = of(&command.get_about().unwrap().to_string().to_lowercase());
+        assert_eq!(manual[0], help[0], "pds(1) on `{}` begins with another word", names[0]);
+        let missing: Vec<_> =
+            help.iter().filter(|word| word.len() > 3 && !manual.contains(word)).collect();
+        assert!(missing.is_empty(), "pds(1) on `{}` says nothing of {missing:?}", names[0]);
+    }
 }
 
 fn short_of(command: &str, long: &str) -> Option<String> {
