@@ -61,6 +61,8 @@ fn more_keys_than_a_person_reads_are_shown_by_their_folders() {
     sandbox.pds(["import", "-", "--format", "json"]).input(text).done().code(0).end();
     assert_eq!(names(&sandbox, &["keys", ""]), ["many/", "one"]);
     assert_eq!(names(&sandbox, &["keys", "many/00"]).len(), 10);
+    sandbox.config("[acl.default.launcher]\nlist = [\"many/00?\"]\nlock = [\"**\"]\n");
+    assert_eq!(names(&sandbox, &["keys", ""]).len(), 10);
 }
 
 #[test]

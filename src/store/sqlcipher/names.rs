@@ -1,15 +1,19 @@
 //! The names of secrets that begin with something, for completion.
 
+use rusqlite::{Connection, OptionalExtension};
+
 use super::SqlCipherStore;
 use crate::store::StoreError;
 
-/// Each byte of a key is less than this one, the last of ASCII.
-const ABOVE_ANY_KEY: char = '\x7f';
+/// Each byte of a key is less than this one, the last of ASCII, and more than [`BELOW_ANY`].
+const ABOVE_ANY: char = '\x7f';
+const BELOW_ANY: char = '\x01';
 
 impl SqlCipherStore {
     /// The names that begin with `prefix` and that `shown` lets pass, sorted: all of them,
     /// or, where that would be more than `max`, each only up to its next `/` and at most
-    /// `max` of those. A file's completion shows folders likewise. Blocks.
+    /// `max` of those. A file's completion shows folders likewise. However many names there
+    /// are, it goes through no more than it answers with, and what `shown` rejects. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Damaged`].
@@ -21,76 +25,50 @@ impl SqlCipherStore {
     ) -> Result<Vec<String>, StoreError> {
         self.with(|database| {
             database.read(|connection, _| {
-                let mut find = connection.prepare_cached(
-                    "SELECT key FROM secrets WHERE key >= ?1 AND key < ?2 ORDER BY key",
-                )?;
-                let mut rows = find.query([prefix, &format!("{prefix}{ABOVE_ANY_KEY}")])?;
-                let mut names = Names::new(prefix, max);
-                while let Some(row) = rows.next()? {
-                    let damaged = |_| StoreError::Damaged { what: "a name is no text" };
-                    let key = row.get_ref(0)?.as_str().map_err(damaged)?;
-                    if shown(key) {
-                        names.add(key);
-                    }
+                let names = walk(connection, prefix, max + 1, &shown, next)?;
+                if names.len() <= max {
+                    return Ok(names);
                 }
-                Ok(names.end())
+                walk(connection, prefix, max, &shown, |key| {
+                    let rest = key.get(prefix.len()..).unwrap_or_default();
+                    match rest.find('/') {
+                        Some(slash) => {
+                            let folder = &key[..=prefix.len() + slash];
+                            (folder.to_owned(), format!("{folder}{ABOVE_ANY}"))
+                        }
+                        None => next(key),
+                    }
+                })
             })
         })
     }
 }
 
-/// Names as they come, sorted.
-struct Names<'p> {
-    prefix: &'p str,
+/// A key as it is, and what every later one is not less than.
+fn next(key: &str) -> (String, String) {
+    (key.to_owned(), format!("{key}{BELOW_ANY}"))
+}
+
+/// Goes from key to key: `step` says of one what is answered for it, and from where on to
+/// look for the next.
+fn walk(
+    connection: &Connection,
+    prefix: &str,
     max: usize,
-    whole: Vec<String>,
-    count: usize,
-    /// Each up to its next `/`, without repetition: sorted names with the same beginning
-    /// are together.
-    short: Vec<String>,
-}
-
-impl<'p> Names<'p> {
-    fn new(prefix: &'p str, max: usize) -> Self {
-        Self { prefix, max, whole: Vec::new(), count: 0, short: Vec::new() }
+    shown: &impl Fn(&str) -> bool,
+    step: impl Fn(&str) -> (String, String),
+) -> Result<Vec<String>, StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT key FROM secrets WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
+    )?;
+    let (mut names, mut from) = (Vec::new(), prefix.to_owned());
+    let end = format!("{prefix}{ABOVE_ANY}");
+    while names.len() < max {
+        let key: Option<String> = find.query_row([&from, &end], |row| row.get(0)).optional()?;
+        let Some(key) = key else { break };
+        let (name, after) = if shown(&key) { step(&key) } else { (String::new(), next(&key).1) };
+        from = after;
+        names.extend((!name.is_empty()).then_some(name));
     }
-
-    fn add(&mut self, key: &str) {
-        self.count += 1;
-        if self.whole.len() < self.max {
-            self.whole.push(key.to_owned());
-        }
-        let rest = key.get(self.prefix.len()..).unwrap_or_default();
-        let end = rest.find('/').map_or(key.len(), |slash| self.prefix.len() + slash + 1);
-        let short = &key[..end];
-        if self.short.len() < self.max && self.short.last().is_none_or(|last| last != short) {
-            self.short.push(short.to_owned());
-        }
-    }
-
-    fn end(self) -> Vec<String> {
-        if self.count > self.max { self.short } else { self.whole }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(keys: &[&str], prefix: &str, max: usize) -> Vec<String> {
-        let mut names = Names::new(prefix, max);
-        keys.iter().for_each(|key| names.add(key));
-        names.end()
-    }
-
-    #[test]
-    fn what_is_too_many_is_shown_by_its_folders() {
-        let keys = ["api", "db/a", "db/b", "db/c/d", "web/x"];
-        assert_eq!(names(&keys, "", 5), keys);
-        assert_eq!(names(&keys, "", 4), ["api", "db/", "web/"]);
-        assert_eq!(names(&keys, "", 2), ["api", "db/"]);
-        assert_eq!(names(&keys[1..4], "d", 2), ["db/"]);
-        assert_eq!(names(&keys[1..4], "db/", 2), ["db/a", "db/b"]);
-        assert_eq!(names(&keys[1..4], "db/", 3), ["db/a", "db/b", "db/c/d"]);
-    }
+    Ok(names)
 }
