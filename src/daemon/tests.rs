@@ -283,6 +283,7 @@ fn requests() -> Vec<Request<'static>> {
         Request::ClientList,
         Request::ClientRevoke("ci"),
         Request::Sealed(Plaintext(b"not sealed")),
+        Request::Complete(KeyPrefix { profile: PROFILE, prefix: "" }),
     ]
 }
 
