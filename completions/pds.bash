@@ -6,7 +6,7 @@
 _pds_below() {
     list=()
     case $1 in
-        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help) ;;
+        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
         audit) list=(show follow verify) ;;
         client) list=(add list revoke) ;;
     esac
@@ -48,6 +48,8 @@ _pds_options() {
         'client revoke') list=(-h --help) ;;
         daemon) list=(--ttl --idle -h --help) ;;
         stop) list=(-h --help) ;;
+        completions) list=(-h --help) ;;
+        man) list=(-h --help) ;;
     esac
 }
 
@@ -56,15 +58,22 @@ _pds_takes() {
     kind=''
     list=()
     case "$1 $2" in
-        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | 'rename '2 | 'export '[1-9]* | 'client add '1 | 'client revoke '1 | *' --client' | *' --env' | *' --expires' | *' --from-env' | *' --grant' | *' --idle' | *' --key' | *' --name' | *' --prefix' | *' --project' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version' | *' -e') kind=free ;;
+        'rename '2 | *' --expires' | *' --from-env' | *' --grant' | *' --idle' | *' --name' | *' --prefix' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version') kind=free ;;
+        'man '1) kind=words list=(1 5 8) ;;
+        'completions '1) kind=words list=(bash zsh fish) ;;
         'import --format') kind=words list=(env json yaml) ;;
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
         *' --from') kind=words list=(pass) ;;
-        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help) ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
         'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
+        *' --env' | *' -e') kind=assignments ;;
+        'client add '1 | 'client revoke '1 | *' --client') kind=clients ;;
+        'export '[1-9]*) kind=entries ;;
+        'set '1 | 'get '1 | 'history '1 | 'rollback '1 | 'delete '1 | 'rm '1 | 'rename '1 | *' --key') kind=keys ;;
         *' --profile' | *' -p') kind=profiles ;;
+        *' --project') kind=projects ;;
         'run '[1-9]*) kind=program ;;
     esac
     [[ -n $kind ]]
@@ -91,16 +100,17 @@ _pds_offer_kind() {
         words) _pds_offer "$1" "${list[@]}" ;;
         # Readline's own, which knows of tildes and quotes.
         file) compopt -o default 2>/dev/null ;;
-        profiles)
-            mapfile -t names < <(_pds_names profiles)
-            _pds_offer "$1" "${names[@]}" ;;
+        free | program) ;;
+        *)
+            # The installed pds, whatever program of that name the line begins with: a
+            # folder's own ./pds is not run by a press of Tab.
+            mapfile -t names < <(command pds __complete "$kind" "${word#"$1"}" \
+                "${words[@]:1:end-1}" 2>/dev/null </dev/null)
+            _pds_offer "$1" "${names[@]}"
+            # More belongs behind a folder of keys, and behind VAR=.
+            [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/=] ]] && compopt -o nospace 2>/dev/null
+            ;;
     esac
-}
-
-# The profiles that have a vault.
-_pds_names() {
-    local home=${PDS_HOME:+$PDS_HOME/data}
-    command ls -- "${home:-${XDG_DATA_HOME:-$HOME/.local/share}/pds}/vaults" 2>/dev/null
 }
 
 # The program at place $1 of the line completes as it would without pds.

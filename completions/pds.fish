@@ -87,7 +87,7 @@ function __pds_program
 end
 
 complete -c pds -f
-set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop help
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop completions man help
 set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'run --client-key' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'set --client-key' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'get --client-key' 'history -p' 'history --profile' 'history --password-file' 'history --client-key' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'rollback --client-key' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'delete --client-key' 'rm --client-key' 'rename -p' 'rename --profile' 'rename --password-file' 'rename --client-key' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'list --client-key' 'ls --client-key' 'import --format' 'import --from' 'import --from-env' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'import --client-key' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'check --client-key' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'unlock --client-key' 'lock -p' 'lock --profile' 'lock --client-key' 'status --client-key' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'client add --grant' 'client add --uid' 'client add --key-file' 'daemon --ttl' 'daemon --idle'
 
 complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
@@ -117,6 +117,8 @@ complete -c pds -n '__pds_end \'\'' -a audit -d 'show or check the record of eve
 complete -c pds -n '__pds_end \'\'' -a client -d 'let others have some of the secrets'
 complete -c pds -n '__pds_end \'\'' -a daemon -d 'run the daemon in the foreground'
 complete -c pds -n '__pds_end \'\'' -a stop -d 'lock everything and stop the daemon'
+complete -c pds -n '__pds_end \'\'' -a completions -d 'print the completion for a shell'
+complete -c pds -n '__pds_end \'\'' -a man -d 'show the manual'
 complete -c pds -n '__pds_end \'\'' -a help -d 'print this message or the help of the given subcommand(s)'
 complete -c pds -n '__pds_end \'\'' -s h -l help -d 'print help'
 complete -c pds -n '__pds_end \'\'' -s V -l version -d 'print version'
@@ -326,4 +328,10 @@ complete -c pds -n '__pds_at daemon' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at stop' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop help'
+complete -c pds -n '__pds_at completions' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at completions; and __pds_place 1 1' -a 'bash zsh fish'
+
+complete -c pds -n '__pds_at man' -s h -l help -d 'print help'
+complete -c pds -n '__pds_at man; and __pds_place 1 1' -a '1 5 8'
+
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help'
