@@ -63,6 +63,8 @@ mod said;
 mod structure;
 /// Sandboxes, outcomes and terminals.
 mod support;
+/// What systemd's units say, and what they start.
+mod units;
 /// What is in the vault, and what is said when it is not whole.
 mod vault;
 /// What a vault goes through in its life, and what it never loses.

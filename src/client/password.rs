@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
@@ -100,7 +100,7 @@ impl Passwords {
     /// Whether a password could come from anywhere but the person.
     #[must_use]
     pub fn has_files(&self) -> bool {
-        !self.files.is_empty() || env::var_os("CREDENTIALS_DIRECTORY").is_some()
+        !self.files.is_empty() || has_credentials()
     }
 
     /// The password of `profile`; `only` if it is the only one that is asked for.
@@ -165,16 +165,33 @@ impl Passwords {
         match self.files.iter().find(|(name, _)| name.is_none()) {
             Some((_, path)) if only => Ok(Some(path.clone())),
             Some(_) => Err(PasswordError::Ambiguous),
-            None => Ok(credential(profile)),
+            None => Ok(credential(profile, only)),
         }
     }
 }
 
-/// systemd's credential for this profile (systemd.exec(5), LoadCredential=).
-fn credential(profile: &TrustProfileName) -> Option<PathBuf> {
+/// The name of a credential with a password; one for a profile goes on with `.PROFILE`.
+const CREDENTIAL: &str = "pds.password";
+
+/// systemd's credential for this profile (systemd.exec(5), LoadCredential=). The one without
+/// a name is, like a file without one, for the only profile that is asked for.
+fn credential(profile: &TrustProfileName, only: bool) -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("CREDENTIALS_DIRECTORY")?);
-    let own = folder.join(format!("pds.password.{profile}"));
-    [own, folder.join("pds.password")].into_iter().find(|path| path.exists())
+    let own = folder.join(format!("{CREDENTIAL}.{profile}"));
+    let shared = only.then(|| folder.join(CREDENTIAL));
+    [Some(own), shared].into_iter().flatten().find(|path| path.exists())
+}
+
+/// Whether systemd has passed any password. A unit may have credentials for other uses.
+fn has_credentials() -> bool {
+    let entries = env::var_os("CREDENTIALS_DIRECTORY").and_then(|folder| fs::read_dir(folder).ok());
+    let is_ours = |name: &[u8]| {
+        let rest = name.strip_prefix(CREDENTIAL.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    entries.is_some_and(|mut all| {
+        all.any(|entry| entry.is_ok_and(|entry| is_ours(entry.file_name().as_bytes())))
+    })
 }
 
 /// `PROFILE=FILE` or `FILE`. A path with a slash before its `=` names no profile.

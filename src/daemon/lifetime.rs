@@ -13,7 +13,7 @@ const STEP: Duration = Duration::from_millis(500);
 /// CLOCK_BOOTTIME goes on during suspend and CLOCK_MONOTONIC does not: more
 /// than this between them, in one step, was a suspend.
 const SUSPEND_MIN: Duration = Duration::from_secs(2);
-/// How long a daemon that another command has started stays while all is
+/// How long a daemon that a command or systemd's socket has started stays while all is
 /// locked. The kernel does not hibernate while secret memory is in use.
 const LOCKED_MAX: Duration = Duration::from_secs(50);
 
@@ -67,7 +67,7 @@ impl Watch {
         if daemon.vaults.any_unlocked() || !daemon.runs.is_empty() {
             self.locked_since = now;
         }
-        daemon.detached && now.saturating_sub(self.locked_since) >= LOCKED_MAX
+        daemon.comes_back && now.saturating_sub(self.locked_since) >= LOCKED_MAX
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     os::{
         fd::OwnedFd,
         unix::{
-            fs::{FileTypeExt, PermissionsExt},
+            fs::{FileTypeExt, MetadataExt, PermissionsExt},
             net as unix,
         },
     },
@@ -43,6 +43,9 @@ const UNAUTHENTICATED_MAX: usize = 16;
 const GRACE: Duration = Duration::from_millis(10);
 /// How long accepting pauses when descriptors have run out: nothing but time helps.
 const PAUSE_WHEN_EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// How often the socket's own path is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How long taking a client's connections pauses at most before it is thought about anew.
 const PACE_STEP: Duration = Duration::from_secs(1);
@@ -109,12 +112,34 @@ impl Doors {
     }
 }
 
+/// Where a socket was bound, and which file it is there.
+#[derive(Debug)]
+struct Bound {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Bound {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: identity(path)? })
+    }
+
+    /// Whether the path leads to the socket of somebody else.
+    fn is_taken(&self) -> bool {
+        identity(&self.path).is_ok_and(|file| file != self.file)
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 /// A listening socket, which goes from the file system when it is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     inner: UnixListener,
     /// `None` for a socket that systemd made and keeps.
-    path: Option<PathBuf>,
+    bound: Option<Bound>,
 }
 
 impl Listener {
@@ -141,7 +166,7 @@ impl Listener {
         let listener = unix::UnixListener::bind(&beside).map_err(failed)?;
         fs::set_permissions(&beside, fs::Permissions::from_mode(mode)).map_err(failed)?;
         fs::rename(&beside, path).map_err(failed)?;
-        Self::over(listener, Some(path.to_owned())).map_err(failed)
+        Bound::new(path).and_then(|bound| Self::over(listener, Some(bound))).map_err(failed)
     }
 
     /// Takes a socket that systemd has bound (sd_listen_fds(3)).
@@ -149,9 +174,19 @@ impl Listener {
         Self::over(listener, None)
     }
 
-    fn over(listener: unix::UnixListener, path: Option<PathBuf>) -> io::Result<Self> {
+    fn over(listener: unix::UnixListener, bound: Option<Bound>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { inner: UnixListener::from_std(listener)?, path })
+        Ok(Self { inner: UnixListener::from_std(listener)?, bound })
+    }
+
+    /// Waits until another's socket is where this one was, which nobody finds any more.
+    ///
+    /// No daemon of ours does that without the lock. systemd does, when its socket is
+    /// enabled while a daemon runs.
+    pub(super) async fn taken(&self) {
+        while !self.bound.as_ref().is_some_and(Bound::is_taken) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Accepts for ever. Ends by being dropped.
@@ -225,8 +260,8 @@ async fn keep_pace(pace: &mut Pace, daemon: &Daemon, name: &str) {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
+        if let Some(bound) = self.bound.as_ref().filter(|bound| !bound.is_taken()) {
+            let _ = fs::remove_file(&bound.path);
         }
     }
 }

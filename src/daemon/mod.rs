@@ -31,6 +31,7 @@ mod rekey;
 mod runs;
 mod session;
 mod settings;
+mod systemd;
 mod unlock;
 mod vault_state;
 
@@ -213,6 +214,8 @@ pub(crate) struct Daemon {
     doors: listener::Doors,
     stop: Notify,
     detached: bool,
+    /// systemd or a command brings it back when it is needed.
+    comes_back: bool,
     landlock: wire::message::LandlockState,
     #[cfg(test)]
     stumble: tests::Stumble,
@@ -242,6 +245,7 @@ impl Daemon {
             doors: listener::Doors::default(),
             stop: Notify::new(),
             detached: options.detached,
+            comes_back: options.detached || systemd::is_activated(),
             landlock,
             home: home.clone(),
             #[cfg(test)]
@@ -316,6 +320,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         .build()
         .map_err(DaemonError::EventLoop)?;
     let outcome = runtime.block_on(serve(&daemon, &mut lock));
+    systemd::notify("STOPPING=1");
     // Also on an error: whatever is unlocked is locked in the proper order, and the
     // trail ends while the vaults' notes of it can still be written.
     if let Err(error) = daemon.trail.close() {
@@ -327,14 +332,15 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     outcome
 }
 
-/// Takes the lock; `None` once the daemon that has it answers.
+/// Takes the lock; `None` once the daemon that has it answers. What answers on a socket
+/// that systemd passed is systemd: then the other daemon leaves, as it is no longer reached.
 fn wait_for_lock(home: &Home) -> Result<Option<place::Lock>, DaemonError> {
     let begun = now();
     loop {
         if let Some(lock) = place::Lock::take(home)? {
             return Ok(Some(lock));
         }
-        if unix::UnixStream::connect(home.socket()).is_ok() {
+        if !systemd::is_activated() && unix::UnixStream::connect(home.socket()).is_ok() {
             return Ok(None);
         }
         if now().saturating_sub(begun) > WINNER_MAX {
@@ -346,8 +352,7 @@ fn wait_for_lock(home: &Home) -> Result<Option<place::Lock>, DaemonError> {
 
 async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), DaemonError> {
     let socket = daemon.home.socket();
-    // Asked in this order: a descriptor 3 that was not passed is one of our own.
-    let passed = if is_activated() { process::take_passed_descriptor(0) } else { None };
+    let passed = systemd::passed_socket();
     let listener = match passed {
         Some(descriptor) => Listener::adopt(unix::UnixListener::from(descriptor))
             .map_err(|error| DaemonError::Socket { path: socket.clone(), error })?,
@@ -369,6 +374,7 @@ async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), Daemo
         () = listener.accept_for(daemon, Door::Own) => {}
         () = lifetime::watch(daemon) => {}
         () = daemon.stop.notified() => {}
+        () = listener.taken() => tracing::info!("locked: the socket is another's now"),
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
@@ -376,35 +382,12 @@ async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), Daemo
     Ok(())
 }
 
-/// Whether systemd has passed a socket to this very process (sd_listen_fds(3)).
-fn is_activated() -> bool {
-    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
-    is("LISTEN_PID", &std::process::id().to_string()) && is("LISTEN_FDS", "1")
-}
-
 /// Tells whoever started this daemon that it answers now: on standard output,
-/// and to systemd (sd_notify(3)).
+/// and to systemd.
 fn announce() {
     let mut output = io::stdout();
     let _ = output.write_all(wire::READY.as_bytes()).and_then(|()| output.flush());
-    notify_systemd();
-}
-
-fn notify_systemd() {
-    use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
-        return;
-    };
-    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    let address = match bytes.strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(&path),
-    };
-    let notified = address
-        .and_then(|address| unix::UnixDatagram::unbound()?.send_to_addr(b"READY=1", &address));
-    if let Err(error) = notified {
-        tracing::warn!(%error, "can't notify systemd");
-    }
+    systemd::notify("READY=1");
 }
 
 #[allow(clippy::unwrap_used, clippy::expect_used)]
