@@ -64,7 +64,7 @@ _pds_takes() {
         'import --format') kind=words list=(env json yaml) ;;
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
-        *' --generate=') kind=words list=(hex:32 base64:32 base64url:32) ;;
+        *' --generate=') kind=words list=(hex:32 base64:32 base64url:32 password:24 uuid) ;;
         *' --from') kind=words list=(pass) ;;
         'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
         'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;

@@ -141,7 +141,7 @@ complete -c pds -n '__pds_at init' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at set' -l stdin -d 'read the value from standard input, every byte of it'
 complete -c pds -n '__pds_at set' -l from-file -r -F -d 'read the value from a file, every byte of it'
-complete -c pds -n '__pds_at set' -l generate -a 'hex:32 base64:32 base64url:32' -d 'make a random value'
+complete -c pds -n '__pds_at set' -l generate -a 'hex:32 base64:32 base64url:32 password:24 uuid' -d 'make a random value'
 complete -c pds -n '__pds_at set' -l expires -x -d 'when it should be replaced'
 complete -c pds -n '__pds_at set' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at set' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'

@@ -25,6 +25,8 @@ mod environment;
 mod export;
 /// Values that are sealed once more on their way.
 mod field;
+/// From nothing to a running command.
+mod first_use;
 /// What a fuzzer starts from, and what it found.
 mod fuzz;
 /// Each gate once open and once shut.
@@ -43,6 +45,8 @@ mod limits;
 mod load;
 /// What is left after locking: nothing.
 mod lock;
+/// What a manifest can say.
+mod manifest;
 /// What stays in memory: nothing.
 mod memory;
 /// The pages in `examples/`, tried.

@@ -17,7 +17,7 @@ pub struct Set {
     /// Read the value from a file, every byte of it
     #[arg(long, value_name = "FILE", conflicts_with = "generate")]
     pub from_file: Option<PathBuf>,
-    /// Make a random value: hex:N, base64:N or base64url:N, of N random bytes
+    /// Make a random value: hex:N, base64:N, base64url:N, password:N or uuid; see pds(5)
     #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "hex:32", require_equals = true)]
     pub generate: Option<String>,
     /// When it should be replaced: in 90d, 12w or 36h, or from a day on, YYYY-MM-DD (UTC)

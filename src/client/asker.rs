@@ -72,6 +72,55 @@ impl<'a> Asker<'a> {
         self.passwords
     }
 
+    /// Where things live.
+    #[must_use]
+    pub fn home(&self) -> &'a Home {
+        self.home
+    }
+
+    /// To be said after a question to the person, who may have slept over it: the daemon
+    /// closes a connection that nothing comes over.
+    pub fn forget_connection(&mut self) {
+        self.client = None;
+    }
+
+    /// Makes a vault, under a password from a file or from the person.
+    ///
+    /// # Errors
+    /// [`AskError`]; then there is none.
+    pub fn create(&mut self, profile: &TrustProfileName) -> Result<(), AskError> {
+        let password = self.passwords.fresh(profile)?;
+        self.forget_connection();
+        let password = Plaintext(password.expose());
+        let request = Request::Create(Unlock { profile, password, accept_older: false });
+        let about = [Wanted { profiles: vec![profile], key: "" }];
+        let mut buffer = SecureBuffer::new().map_err(ClientError::from)?;
+        match self.ask(&request, &about, &mut buffer)? {
+            Response::Done => Ok(()),
+            _ => Err(ClientError::Malformed.into()),
+        }
+    }
+
+    /// Whether a vault of this profile can't be there: its folder isn't. The vaults of a
+    /// client with a key of its own are elsewhere.
+    #[must_use]
+    pub fn lacks_vault(&self, profile: &str) -> bool {
+        self.home.client_key.is_none()
+            && !profile.is_empty()
+            && self.home.vaults().join(profile).symlink_metadata().is_err()
+    }
+
+    /// `refusals`, in which what is no vault at all is not called a locked one.
+    fn unlike_locked(&self, mut refusals: Vec<Refusal>) -> AskError {
+        for refusal in &mut refusals {
+            let locked = matches!(refusal.reason, Reason::Locked | Reason::ProfileInactive);
+            if locked && self.lacks_vault(&refusal.profile) {
+                refusal.reason = Reason::ProfileUnknown;
+            }
+        }
+        AskError::Refused(refusals)
+    }
+
     /// Asks once. A refusal is an answer here.
     ///
     /// # Errors
@@ -117,7 +166,7 @@ impl<'a> Asker<'a> {
                 self.unlock_all(wanted)?;
                 may_unlock = false;
             } else {
-                return Err(AskError::Refused(explain(&problems, wanted)));
+                return Err(self.unlike_locked(explain(&problems, wanted)));
             }
         }
         // Decoded again, since a borrow can't leave a loop that it may go round in.
@@ -137,6 +186,13 @@ impl<'a> Asker<'a> {
         let profiles: BTreeSet<&str> =
             wanted.iter().flat_map(|wanted| wanted.profiles.iter().copied()).collect();
         let locked = self.locked(&profiles)?;
+        // Before anything is asked: nobody should be asked for a password that isn't.
+        let unmade = locked.iter().filter(|profile| self.lacks_vault(profile));
+        let unknown = Problem::with_request(Reason::ProfileUnknown);
+        let unmade: Vec<_> = unmade.map(|profile| Refusal::new(unknown, profile, "")).collect();
+        if !unmade.is_empty() {
+            return Err(AskError::Refused(unmade));
+        }
         for profile in &locked {
             self.unlock(profile, locked.len() == 1, false)?;
         }

@@ -12,6 +12,7 @@ mod password;
 mod refusal;
 mod running;
 mod start;
+mod strength;
 
 pub use asker::{AskError, Asker, Wanted};
 pub use password::{PASSWORD_MAX_BYTES, PasswordError, Passwords, prompt};

@@ -149,7 +149,8 @@ impl Passwords {
             return Err(PasswordError::NoSource(profile.clone()));
         }
         let first = prompt(&format!("pds: new password for profile `{profile}`: "))?;
-        let second = prompt("pds: the same again: ")?;
+        let strength = super::strength::strength(first.expose());
+        let second = prompt(&format!("pds: {strength}\npds: the same again: "))?;
         if second.ct_eq(first.expose()) { Ok(first) } else { Err(PasswordError::Mismatch) }
     }
 

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{CommandError, change, current_folder, passwords_of, profile_of};
+use super::{CommandError, current_folder, passwords_of, profile_of};
 use crate::{
     cli,
     client::{Asker, profile_option},
@@ -21,7 +21,6 @@ use crate::{
     },
     say::note,
     secret::TrustProfileName,
-    wire::message::{Plaintext, Request, Unlock},
 };
 
 pub(super) fn init(options: &cli::Init, home: &Home) -> Result<(), Error> {
@@ -56,10 +55,8 @@ fn make_vault(
     if home.vaults().join(profile.as_str()).symlink_metadata().is_ok() {
         return Ok(false);
     }
-    let password = asker.passwords().fresh(profile)?;
-    let password = Plaintext(password.expose());
-    let request = Request::Create(Unlock { profile, password, accept_older: false });
-    change(asker, &request, profile, "").map(|()| true)
+    asker.create(profile)?;
+    Ok(true)
 }
 
 /// Writes a manifest to begin with; false if there is one already.

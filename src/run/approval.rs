@@ -131,7 +131,9 @@ impl Missing {
         let Some(claim) = claim.filter(|_| asker.passwords().may_ask()) else { return Ok(false) };
         let about: Vec<_> = self.told().into_iter().map(|told| told.message).collect();
         let question = format!("pds: {}\npds: approve? [y/N] ", about.join("\n"));
-        match terminal::ask(&question) {
+        let answer = terminal::ask(&question);
+        asker.forget_connection();
+        match answer {
             Ok(answer) if is_yes(&answer) => approve(asker, claim, &vaults(plan)).map(|()| true),
             Ok(_) | Err(PromptError::NoTerminal | PromptError::Cancelled) => Ok(false),
             Err(error) => Err(AskError::from(PasswordError::from(error)).into()),
@@ -193,7 +195,13 @@ fn describe(what: What<'_>, profiles: &[TrustProfileName]) -> String {
                 Delivery::Env => "",
             };
             let (variable, key) = (&secret.variable, &secret.key);
-            format!("secret  {variable} = `{key}` of {}{hidden}", from.join(", "))
+            let absent = match (&secret.generate, &secret.default) {
+                (Some(how), _) => format!(", made as {how} if absent"),
+                (None, Some(default)) => format!(", `{}` if absent", escaped(default)),
+                (None, None) if !secret.required => ", if it is there".to_owned(),
+                (None, None) => String::new(),
+            };
+            format!("secret  {variable} = `{key}` of {}{hidden}{absent}", from.join(", "))
         }
         What::Var(name, value) => format!("plain   {name} = {}", escaped(value)),
         What::Composed(made) => {

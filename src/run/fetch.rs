@@ -7,6 +7,7 @@ use super::{
     approval::{self, Claim},
     base_name,
     environment::{Resolved, SecretValue},
+    first_use,
     plan::{Plan, Planned},
 };
 use crate::{
@@ -69,7 +70,16 @@ pub(super) fn fetch(
     asker: &mut Asker<'_>,
     command: &OsStr,
 ) -> Result<Values, RunError> {
-    let mut values = ask(plan, asker, command, false)?;
+    let mut values = loop {
+        match ask(plan, asker, command, false) {
+            Err(RunError::Ask(AskError::Refused(all)))
+                if asker.home().client_key.is_none() && asker.passwords().may_ask() =>
+            {
+                first_use::provide(plan, asker, all)?;
+            }
+            outcome => break outcome?,
+        }
+    };
     for (secret, place) in plan.secrets.iter().zip(&mut values.places) {
         if !matches!(place, Place::Absent) {
             continue;

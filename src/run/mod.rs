@@ -13,6 +13,7 @@ pub mod approval;
 pub mod environment;
 mod exec;
 mod fetch;
+mod first_use;
 pub mod manifest;
 pub mod pattern;
 pub mod plan;

@@ -79,7 +79,11 @@ fn kind_of(argument: &Arg) -> Kind {
         "NAME" if argument.is_positional() => Kind::Name("clients"),
         "PROJECT" => Kind::Name("projects"),
         "CMD" => Kind::Program,
-        "FORM" => Kind::Words(["hex:32", "base64:32", "base64url:32"].map(str::to_owned).into()),
+        "FORM" => Kind::Words(
+            ["hex:32", "base64:32", "base64url:32", "password:24", "uuid"]
+                .map(str::to_owned)
+                .into(),
+        ),
         "OUTCOME" => {
             let words = ["granted", "denied", "failed", "ended", "not-watched"];
             Kind::Words(words.map(str::to_owned).into())

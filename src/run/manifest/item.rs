@@ -77,7 +77,7 @@ impl Manifest {
 
 fn canonical_secret(secret: &SecretReference, profiles: &[TrustProfileName]) -> Vec<u8> {
     let profiles: Vec<_> = profiles.iter().map(TrustProfileName::as_str).collect();
-    let generate = secret.generate.map(|how| format!("{}:{}", how.writing.name(), how.bytes));
+    let generate = secret.generate.map(|how| how.to_string());
     let hidden = secret.delivery == Delivery::Hidden;
     Canonical::new(b's')
         .part(&secret.variable)

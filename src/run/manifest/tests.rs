@@ -56,7 +56,7 @@ fn the_whole_format_is_read() {
         ["stripe/api-key", "sentry/dsn", "session", "db/password", "admin/token", "region"];
     assert_eq!(keys, expected);
     assert!(secret(0).required && !secret(1).required);
-    assert_eq!(secret(2).generate, Some(Generate { writing: Writing::Hex, bytes: 32 }));
+    assert_eq!(secret(2).generate, Some(Generate::Bytes { writing: Writing::Hex, bytes: 32 }));
     assert_eq!((secret(0).delivery, secret(3).delivery), (Delivery::Env, Delivery::Hidden));
     assert_eq!(manifest.profiles_of(secret(4)), [TrustProfileName::new("ops").unwrap()]);
     assert_eq!(manifest.profiles_of(secret(0)), manifest.profiles);
@@ -122,11 +122,7 @@ allow = "all"
         (14, 25, "there is no field `kee` of a secret"),
         (15, 1, "`PORT` is set twice"),
         (16, 5, "a secret has `generate` or `default`, not both"),
-        (
-            16,
-            29,
-            "a way to make a value is `hex:N`, `base64:N` or `base64url:N`, of 8 to 4096 random bytes",
-        ),
+        (16, 29, "`hex`, `base64` and `base64url` take 8 to 4096 random bytes"),
         (17, 5, "a key, or a table with one, is expected here, this is an integer"),
         (19, 6, "a single `$` means nothing here"),
         (19, 20, "there is no such filter"),
