@@ -67,6 +67,8 @@ mod said;
 mod structure;
 /// Sandboxes, outcomes and terminals.
 mod support;
+/// A `.env` file, and what becomes of it.
+mod takeover;
 /// What systemd's units say, and what they start.
 mod units;
 /// What is in the vault, and what is said when it is not whole.

@@ -1,13 +1,8 @@
 //! `init`: a vault, and a manifest if the folder has none.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::path::Path;
 
-use super::{CommandError, current_folder, passwords_of, profile_of};
+use super::{CommandError, current_folder, passwords_of, profile_of, takeover};
 use crate::{
     cli,
     client::{Asker, profile_option},
@@ -16,7 +11,7 @@ use crate::{
     run::{
         self, RunError,
         approval::{self, Claim},
-        manifest::FILE_NAME,
+        manifest::{FILE_NAME, Manifest},
         plan::Plan,
     },
     say::note,
@@ -26,22 +21,35 @@ use crate::{
 pub(super) fn init(options: &cli::Init, home: &Home) -> Result<(), Error> {
     let profile = profile_of(&options.profile)?;
     let passwords = passwords_of(&options.password)?;
+    let folder = current_folder()?;
+    let manifest = folder.join(FILE_NAME);
+    let is_new = manifest.symlink_metadata().is_err();
+    let taken = if is_new { takeover::offer(&folder, passwords.may_ask())? } else { None };
     let mut asker = Asker::new(home, &passwords);
     let made = make_vault(&mut asker, &profile, home)?;
-    let manifest = current_folder()?.join(FILE_NAME);
-    let written = write_manifest(&manifest, &profile)
-        .map_err(|error| CommandError::File { path: manifest.clone(), error })?;
-    if written {
-        approve(&mut asker, &manifest)?;
+    if let Some(taken) = &taken {
+        taken.store(&mut asker, &profile)?;
     }
-    let option = profile_option(&profile);
+    let text = taken.as_ref().map_or_else(|| blank(&profile), |taken| taken.manifest(&profile));
+    let written = takeover::write_new(&manifest, &text)
+        .map_err(|error| CommandError::File { path: manifest.clone(), error })?;
+    let manifest = if written { Some(approve(&mut asker, &manifest)?) } else { None };
     match (made, written) {
         (true, true) => note(format_args!("made a vault for profile `{profile}`, and {FILE_NAME}")),
         (true, false) => note(format_args!("made a vault for profile `{profile}`")),
         (false, true) => note(format_args!("made {FILE_NAME}; the vault was there already")),
         (false, false) => note("the vault and the manifest were there already"),
     }
-    note(format_args!("hint: pds set KEY{option}, and name the key in {FILE_NAME}"));
+    match (taken, manifest) {
+        (Some(taken), Some(manifest)) => {
+            taken.finish(&mut asker, &profile, &manifest)?;
+            note("hint: pds run -- CMD");
+        }
+        _ => {
+            let option = profile_option(&profile);
+            note(format_args!("hint: pds set KEY{option}, and name the key in {FILE_NAME}"));
+        }
+    }
     Ok(())
 }
 
@@ -59,11 +67,9 @@ fn make_vault(
     Ok(true)
 }
 
-/// Writes a manifest to begin with; false if there is one already.
-fn write_manifest(path: &Path, profile: &TrustProfileName) -> io::Result<bool> {
-    /// Read by all, since it holds no secret and belongs into the repository.
-    const MODE: u32 = 0o644;
-    let text = format!(
+/// A manifest to begin with.
+fn blank(profile: &TrustProfileName) -> String {
+    format!(
         "# What this project needs. It holds no secret: commit it.\n\
          pds = 1\n\n\
          [run]\n\
@@ -72,19 +78,14 @@ fn write_manifest(path: &Path, profile: &TrustProfileName) -> io::Result<bool> {
          # RUST_LOG = \"info\"\n\n\
          [secrets]\n\
          # STRIPE_KEY = \"stripe/api-key\"\n"
-    );
-    match OpenOptions::new().write(true).create_new(true).mode(MODE).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
+    )
 }
 
 /// What this command wrote is approved: the person has just asked for it.
-fn approve(asker: &mut Asker<'_>, path: &Path) -> Result<(), Error> {
+fn approve(asker: &mut Asker<'_>, path: &Path) -> Result<Manifest, Error> {
     let manifest = run::plan::manifest(Some(&path.to_owned()))?;
     let plan = Plan::new(Some(&manifest), &[], &[]).map_err(RunError::from)?;
     let claim = Claim::new(&manifest, &plan.profiles);
     approval::approve(asker, &claim, &approval::vaults(&plan))?;
-    Ok(())
+    Ok(manifest)
 }

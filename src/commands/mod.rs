@@ -23,6 +23,7 @@ mod passwd;
 mod progress;
 mod set;
 mod status;
+mod takeover;
 mod versions;
 
 use std::{env, io, path::PathBuf};
@@ -146,6 +147,12 @@ pub enum CommandError {
     /// Keys that exist, while replacing was not asked for.
     #[error("some keys exist already")]
     WouldOverwrite(Vec<String>),
+    /// Keys that a `.env` would go to hold something else.
+    #[error("some keys have other values already")]
+    OtherValues(Vec<String>),
+    /// A value that was stored does not come back as it was.
+    #[error("what was stored for `{0}` is not what the file has")]
+    ReadBack(String),
     /// `run` would not start; everything that is in the way.
     #[error("`run` would not start")]
     WouldNotStart(Vec<Told>),
@@ -186,13 +193,14 @@ impl CommandError {
             }
             Self::NotKeys(all) => all.iter().map(|name| Told::new(name, name.hint())).collect(),
             Self::WouldOverwrite(keys) => {
-                let exists = |key| format!("`{}` exists already", crate::say::escaped(key));
-                let mut told: Vec<_> =
-                    keys.iter().map(|key| Told::new(exists(key), None)).collect();
-                if let Some(last) = told.last_mut() {
-                    last.hint = hint("--overwrite replaces what exists");
-                }
-                told
+                of_each(keys, "exists already", "--overwrite replaces what exists")
+            }
+            Self::OtherValues(keys) => {
+                let own = "use a profile for this project alone: pds init -p PROFILE";
+                of_each(keys, "has another value already", own)
+            }
+            Self::ReadBack(_) => {
+                vec![Told::new(self, hint("the file is left as it is; pds check"))]
             }
             Self::WouldNotStart(all) => all.clone(),
             Self::Dotenv(error) => {
@@ -255,6 +263,16 @@ impl CommandError {
             _ => 1,
         }
     }
+}
+
+/// The same of each key, and once what to do about it.
+fn of_each(keys: &[String], what: &str, hint: &str) -> Vec<Told> {
+    let message = |key| format!("`{}` {what}", crate::say::escaped(key));
+    let mut told: Vec<_> = keys.iter().map(|key| Told::new(message(key), None)).collect();
+    if let Some(last) = told.last_mut() {
+        last.hint = Some(hint.to_owned());
+    }
+    told
 }
 
 /// Does what the command line says.

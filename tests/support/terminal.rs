@@ -99,6 +99,11 @@ impl Terminal {
         self.child.id()
     }
 
+    /// As the kernel does it when memory runs out: without a chance to clean up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
     pub(crate) fn has_echo(&self) -> bool {
         tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
