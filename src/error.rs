@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    client::{AskError, ClientError, PasswordError},
+    client::{AskError, ClientError, PasswordError, Refusal},
     commands::CommandError,
     home::HomeError,
     run::RunError,
@@ -100,15 +100,19 @@ impl Error {
     }
 }
 
+/// Of several, the status of the one that stands in the way of most: locked, denied, not
+/// found.
+#[must_use]
+pub fn exit_of_refusals(refusals: &[Refusal]) -> i32 {
+    let statuses = refusals.iter().map(Refusal::exit_status);
+    statuses
+        .min_by_key(|status| [3, 5, 4].iter().position(|s| s == status).unwrap_or(3))
+        .unwrap_or(NO)
+}
+
 fn exit_of_ask(error: &AskError) -> i32 {
     match error {
-        // Of several, the one that stands in the way of most: locked, denied, not found.
-        AskError::Refused(refusals) => {
-            let statuses = refusals.iter().map(|refusal| refusal.exit_status());
-            statuses
-                .min_by_key(|status| [3, 5, 4].iter().position(|s| s == status).unwrap_or(3))
-                .unwrap_or(NO)
-        }
+        AskError::Refused(refusals) => exit_of_refusals(refusals),
         AskError::Client(
             ClientError::NoDaemon
             | ClientError::NoDaemonAt(_)

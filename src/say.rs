@@ -41,6 +41,11 @@ pub fn note(message: impl fmt::Display) {
     Told::new(message, None).say();
 }
 
+/// Says what to do, where nothing is the matter.
+pub fn hint(hint: impl fmt::Display) {
+    let _ = io::stderr().write_all(format!("pds: hint: {hint}\n").as_bytes());
+}
+
 /// Writes data to standard output, all of it. Past Rust's own buffer for it, which
 /// would keep a value on the ordinary heap for as long as the process lives.
 ///
@@ -54,6 +59,13 @@ pub fn print(data: &[u8]) -> io::Result<()> {
 #[must_use]
 pub fn is_seen() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether a person has typed what this process was started with, and sees all of what
+/// comes of it: none of the three standard streams is a pipe or a file.
+#[must_use]
+pub fn is_dialogue() -> bool {
+    is_seen() && io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
 /// Shows `text` with every character escaped that could move a cursor, change

@@ -45,6 +45,8 @@ mod limits;
 mod load;
 /// What is left after locking: nothing.
 mod lock;
+/// What is told before anything happens: `check`, `explain`, the dry run.
+mod look;
 /// What a manifest can say.
 mod manifest;
 /// What stays in memory: nothing.
@@ -63,6 +65,8 @@ mod rates;
 mod run;
 /// What scripts can rely on: exit statuses, JSON, `check`.
 mod said;
+/// What the schema says is what the parser does.
+mod schema;
 /// Who imports whom, and how long a file gets.
 mod structure;
 /// Sandboxes, outcomes and terminals.

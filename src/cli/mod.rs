@@ -7,6 +7,7 @@ mod client;
 mod credential;
 mod doctor;
 mod export;
+mod look;
 mod secrets;
 mod vaults;
 
@@ -22,6 +23,7 @@ pub use credential::{
 };
 pub use doctor::Doctor;
 pub use export::Export;
+pub use look::{Check, Explain};
 pub use secrets::{Delete, Get, History, Import, List, Rename, Rollback, Set};
 pub use vaults::{Backup, Init, Lock, Passwd, Restore, Unlock};
 
@@ -80,6 +82,10 @@ pub enum Command {
     Restore(Restore),
     /// Tell whether `run` would start: every problem at once, no value
     Check(Check),
+    /// Show what a variable will be, from where, and what it stands in the place of
+    Explain(Explain),
+    /// Print the JSON schema of pds.toml, for editors
+    Schema,
     /// Approve what a manifest asks for
     Allow(Allow),
     /// Take a manifest's approval back
@@ -121,6 +127,7 @@ impl Command {
             Self::List(options) => &options.client,
             Self::Import(options) => &options.client,
             Self::Check(options) => &options.client,
+            Self::Explain(options) => &options.client,
             Self::Unlock(options) => &options.client,
             Self::Lock(options) => &options.client,
             Self::Status(options) => &options.client,
@@ -201,20 +208,6 @@ impl Run {
             command: command.to_vec(),
         })
     }
-}
-
-/// `check`.
-#[derive(Debug, Clone, Args)]
-pub struct Check {
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub source: ManifestOptions,
-    /// Print a JSON object
-    #[arg(long)]
-    pub json: bool,
-    #[allow(missing_docs)]
-    #[command(flatten)]
-    pub client: ClientOption,
 }
 
 /// `allow`.

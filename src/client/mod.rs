@@ -121,6 +121,24 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// The stable word for it in `check --json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoDaemon
+            | Self::NoDaemonAt(_)
+            | Self::NoDaemonProgram(_)
+            | Self::CannotStart(_) => "no-daemon",
+            Self::NotAClientKey(_) | Self::NoKey { .. } => "no-client-key",
+            Self::NotPrivate { .. } | Self::ForeignDaemon(_) => "not-private",
+            Self::OtherVersion { .. } => "other-version",
+            Self::NotOurDaemon => "not-our-daemon",
+            Self::OutOfSecretMemory(_) => "out-of-secret-memory",
+            Self::NoKeyring(_) | Self::NoIpcKey(_) | Self::FieldForged => "field-encryption",
+            Self::Closed | Self::Malformed | Self::Io(_) => "daemon-unreachable",
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

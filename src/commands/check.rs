@@ -1,62 +1,185 @@
-//! `check`: would `run` start? Every problem at once, no value. Never asks.
+//! `check`: would `run` start? Every problem at once, no value. Never asks, and prolongs
+//! nothing: it may be a hook that runs all day.
 
 use std::ffi::OsStr;
 
-use super::{
-    CommandError,
-    expiry::{self, Expiring},
-    print,
-};
+use serde_json::{Value, json};
+
+use super::{CommandError, expiry::Expiring, print};
 use crate::{
     cli,
-    client::{Asker, Passwords},
-    error::Error,
+    client::{AskError, Asker, Passwords, Refusal},
+    error::{Error, exit_of_refusals},
     home::Home,
-    run::{self, RunError, plan::Plan},
+    run::{
+        self, RunError,
+        environment::EnvironmentProblem,
+        explain::inherited_names,
+        look::{Look, Sight, winner},
+        manifest::{Conflict, ManifestError},
+        plan::Plan,
+    },
     say::Told,
+    secret::TrustProfileName,
 };
 
 pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
-    let mut expiring = Vec::new();
-    let outcome = problems(options, home, &mut expiring);
-    let problems = match &outcome {
-        Ok(()) => Vec::new(),
-        Err(error) => error.told(),
-    };
+    let mut report = Report { manifest_only: options.no_values, ..Report::default() };
+    let outcome = report.fill(options, home);
     if options.json {
-        let problem =
-            |told: &Told| serde_json::json!({ "message": told.message, "hint": told.hint });
-        let object = serde_json::json!({
-            "would_start": problems.is_empty(),
-            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
-            "expiring": expiring.iter().map(Expiring::as_json).collect::<Vec<_>>(),
-        });
-        print(format!("{object}\n").as_bytes())?;
-        return match outcome {
-            Ok(()) => Ok(()),
-            Err(_) => Err(CommandError::Said.into()),
+        if let Err(error) = &outcome {
+            report.failed(error);
+        }
+        print(format!("{}\n", report.as_json()).as_bytes())?;
+        return match report.findings.is_empty() {
+            true => Ok(()),
+            false => Err(CommandError::Said.into()),
         };
     }
-    expiring.iter().for_each(|key| key.told().say());
-    match outcome {
-        Ok(()) => Ok(print(b"`pds run` would start\n")?),
-        Err(error @ RunError::Ask(_)) => Err(error.into()),
-        Err(_) => Err(CommandError::WouldNotStart(problems).into()),
+    outcome?;
+    report.expiring.iter().for_each(|key| key.told().say());
+    if !report.findings.is_empty() {
+        return Err(report.would_not_start().into());
+    }
+    let good: &[u8] = match report.manifest_only {
+        true => b"the manifest can be used; no vault was looked at\n",
+        false => b"`pds run` would start\n",
+    };
+    Ok(print(good)?)
+}
+
+/// One thing that is in the way.
+#[derive(Debug)]
+struct Finding {
+    /// Stable: scripts read it.
+    code: &'static str,
+    told: Told,
+    /// What it is about: a refusal's profile and key, or a line and a column.
+    about: Value,
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    manifest_only: bool,
+    findings: Vec<Finding>,
+    refusals: Vec<Refusal>,
+    /// What was said of things that are no refusals, in the words for a person.
+    told: Vec<Told>,
+    unseen: Vec<(TrustProfileName, Vec<String>)>,
+    expiring: Vec<Expiring>,
+}
+
+impl Report {
+    fn fill(&mut self, options: &cli::Check, home: &Home) -> Result<(), RunError> {
+        let manifest = match run::plan::manifest(options.source.manifest.as_ref()) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                self.failed(&error);
+                return Ok(());
+            }
+        };
+        let plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
+        if let Err(error) = plan.refuse_variables(home) {
+            self.failed(&error);
+        }
+        if plan.conflict() == Conflict::Error {
+            let inherited = inherited_names(&plan.inherit(false));
+            let set = plan.variables().filter(|name| inherited.contains(name.as_bytes()));
+            let set: Vec<_> = set.cloned().map(EnvironmentProblem::AlreadySet).collect();
+            if !set.is_empty() {
+                self.failed(&RunError::Environment(set));
+            }
+        }
+        if options.no_values {
+            return Ok(());
+        }
+        // No source of passwords: a locked profile is a finding, not a question.
+        let passwords = Passwords::default();
+        let look = Look::new(&plan, &mut Asker::new(home, &passwords), OsStr::new("check"))?;
+        self.seen(&plan, &look);
+        Ok(())
+    }
+
+    fn seen(&mut self, plan: &Plan<'_>, look: &Look) {
+        self.refused(&look.refusals(plan));
+        if let Some(missing) = &look.not_approved {
+            self.failed(&RunError::NotApproved(missing.clone()));
+        }
+        let owned = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
+        self.unseen = look.unseen(plan).into_iter().map(|(p, keys)| (p, owned(keys))).collect();
+        for (secret, places) in plan.secrets.iter().zip(&look.secrets) {
+            if let Some(place) = winner(places)
+                && let Sight::There { expires_at } = place.sight
+            {
+                self.expiring.extend(Expiring::of(&place.profile, &secret.key, expires_at));
+            }
+        }
+    }
+
+    fn refused(&mut self, all: &[Refusal]) {
+        self.refusals.extend_from_slice(all);
+        self.findings.extend(all.iter().map(|refusal| Finding {
+            code: refusal.reason.word(),
+            told: Told::new(refusal.message(), refusal.hint()),
+            about: json!({ "profile": refusal.profile, "key": refusal.key }),
+        }));
+    }
+
+    /// Takes what keeps a run from starting apart into single findings.
+    fn failed(&mut self, error: &RunError) {
+        if let RunError::Ask(AskError::Refused(all)) = error {
+            return self.refused(all);
+        }
+        self.told.extend(error.told());
+        if let RunError::Manifest(ManifestError::Invalid(invalid)) = error {
+            self.findings.extend(invalid.problems.iter().map(|problem| Finding {
+                code: error.code(),
+                told: Told::new(&problem.kind, problem.kind.hint()),
+                about: json!({ "line": problem.line, "column": problem.column }),
+            }));
+            return;
+        }
+        let one = |told| Finding { code: error.code(), told, about: json!({}) };
+        self.findings.extend(error.told().into_iter().map(one));
+    }
+
+    /// For a person: all refusals together, then everything else, then what was not seen.
+    fn would_not_start(self) -> CommandError {
+        let status = match self.told.is_empty() {
+            true => exit_of_refusals(&self.refusals),
+            false => 1,
+        };
+        let mut told = AskError::Refused(self.refusals).told();
+        told.extend(self.told);
+        told.extend(
+            self.unseen.iter().map(|(profile, keys)| Told::new(unseen(profile, keys), None)),
+        );
+        CommandError::WouldNotStart { told, status }
+    }
+
+    fn as_json(&self) -> Value {
+        let problem = |finding: &Finding| {
+            let mut object = finding.about.clone();
+            object["code"] = json!(finding.code);
+            object["message"] = json!(finding.told.message);
+            object["hint"] = json!(finding.told.hint);
+            object
+        };
+        let unseen = |(profile, keys): &(TrustProfileName, Vec<String>)| json!({ "profile": profile.as_str(), "keys": keys });
+        json!({
+            "would_start": self.findings.is_empty(),
+            "manifest_only": self.manifest_only,
+            "problems": self.findings.iter().map(problem).collect::<Vec<_>>(),
+            "unseen": self.unseen.iter().map(unseen).collect::<Vec<_>>(),
+            "expiring": self.expiring.iter().map(Expiring::as_json).collect::<Vec<_>>(),
+        })
     }
 }
 
-fn problems(
-    options: &cli::Check,
-    home: &Home,
-    expiring: &mut Vec<Expiring>,
-) -> Result<(), RunError> {
-    let manifest = run::plan::manifest(options.source.manifest.as_ref())?;
-    let plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
-    plan.refuse_variables(home)?;
-    // No source of passwords: a locked profile is a finding, not a question.
-    let passwords = Passwords::default();
-    let mut asker = Asker::new(home, &passwords);
-    run::check(&plan, &mut asker, OsStr::new("check"))?;
-    *expiring = expiry::of_plan(&plan, &mut asker);
-    Ok(())
+fn unseen(profile: &TrustProfileName, keys: &[String]) -> String {
+    let keys = match keys.len() {
+        1 => "1 key".to_owned(),
+        n => format!("{n} keys"),
+    };
+    format!("not seen while `{profile}` is locked: {keys}, and the approval there")
 }

@@ -6,14 +6,10 @@ use jiff::{Timestamp, civil::Date};
 
 use super::CommandError;
 use crate::{
-    client::{Asker, Wanted, profile_option},
-    run::plan::Plan,
+    client::profile_option,
     say::{Told, escaped},
-    secret::{SecureBuffer, TrustProfileName},
-    wire::{
-        EXPIRES_SOON_DAYS,
-        message::{Request, Response},
-    },
+    secret::TrustProfileName,
+    wire::EXPIRES_SOON_DAYS,
 };
 
 const HOUR_MILLIS: i64 = 3600 * 1000;
@@ -108,6 +104,12 @@ pub(super) struct Expiring {
 }
 
 impl Expiring {
+    /// `None` if there is nothing to say.
+    pub(super) fn of(profile: &TrustProfileName, key: &str, at: Option<i64>) -> Option<Self> {
+        let state = State::of(at, now())?;
+        Some(Self { profile: profile.clone(), key: key.to_owned(), state, expires_at: at? })
+    }
+
     /// The warning.
     pub(super) fn told(&self) -> Told {
         let message =
@@ -124,37 +126,6 @@ impl Expiring {
             "expires": stamp(self.expires_at),
         })
     }
-}
-
-/// The keys of a plan that have expired or soon will. A profile whose keys may not be listed
-/// has none: this only warns.
-pub(super) fn of_plan(plan: &Plan<'_>, asker: &mut Asker<'_>) -> Vec<Expiring> {
-    let mut profiles: Vec<&TrustProfileName> =
-        plan.secrets.iter().flat_map(|secret| &secret.profiles).collect();
-    profiles.sort_unstable();
-    profiles.dedup();
-    let now = now();
-    let mut found = Vec::new();
-    for profile in profiles {
-        let Ok(mut buffer) = SecureBuffer::new() else { return found };
-        let about = [Wanted { profiles: vec![profile], key: "" }];
-        let Ok(Response::Keys(rows)) = asker.ask(&Request::List(profile), &about, &mut buffer)
-        else {
-            continue;
-        };
-        for row in rows {
-            let asked = plan
-                .secrets
-                .iter()
-                .any(|secret| secret.key == row.key && secret.profiles.contains(profile));
-            let state = State::of(row.expires_at, now).filter(|_| asked);
-            if let (Some(state), Some(expires_at)) = (state, row.expires_at) {
-                let (profile, key) = (profile.clone(), row.key.to_owned());
-                found.push(Expiring { profile, key, state, expires_at });
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod credential;
 mod daemon;
 mod doctor;
 mod expiry;
+mod explain;
 pub mod export;
 mod get;
 pub mod import;
@@ -21,6 +22,7 @@ mod list;
 mod lock;
 mod passwd;
 mod progress;
+mod schema;
 mod set;
 mod status;
 mod takeover;
@@ -155,7 +157,20 @@ pub enum CommandError {
     ReadBack(String),
     /// `run` would not start; everything that is in the way.
     #[error("`run` would not start")]
-    WouldNotStart(Vec<Told>),
+    WouldNotStart {
+        /// All of it.
+        told: Vec<Told>,
+        /// The exit status that goes with it.
+        status: i32,
+    },
+    /// No variable of that name.
+    #[error("nothing here sets `{}`", crate::say::escaped(name))]
+    NoVariable {
+        /// The name.
+        name: String,
+        /// The nearest right name.
+        nearest: Option<String>,
+    },
     /// It was said already.
     #[error("no")]
     Said,
@@ -202,7 +217,11 @@ impl CommandError {
             Self::ReadBack(_) => {
                 vec![Told::new(self, hint("the file is left as it is; pds check"))]
             }
-            Self::WouldNotStart(all) => all.clone(),
+            Self::WouldNotStart { told, .. } => told.clone(),
+            Self::NoVariable { nearest, .. } => {
+                let nearest = nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
+                vec![Told::new(self, nearest)]
+            }
             Self::Dotenv(error) => {
                 vec![Told::new(self, error.problem.hint().map(str::to_owned))]
             }
@@ -249,8 +268,9 @@ impl CommandError {
     #[must_use]
     pub fn exit_status(&self) -> i32 {
         match self {
-            Self::NoVersion { .. } => 4,
             Self::Export(error) => error.exit_status(),
+            Self::WouldNotStart { status, .. } => *status,
+            Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
             Self::NotAKey { .. }
             | Self::NotAClient(_)
             | Self::NotAGrant(_)
@@ -300,6 +320,8 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
         Command::Import(options) => import::import(options, &home),
         Command::Export(options) => export::export(options, &home),
         Command::Check(options) => check::check(options, &home),
+        Command::Explain(options) => explain::explain(options, &home),
+        Command::Schema => schema::schema(),
         Command::Allow(options) => allow::allow(options, &home),
         Command::Disallow(options) => allow::disallow(options, &home),
         Command::Unlock(options) => lock::unlock(options, &home),

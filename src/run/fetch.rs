@@ -155,11 +155,10 @@ fn address(Plaintext(bytes): Plaintext<'_>) -> Range<usize> {
 }
 
 fn entry(secret: &Planned) -> Entry<'_> {
-    let can_be_absent = secret.default.is_some() || secret.generate.is_some();
     Entry {
         profiles: secret.profiles.iter().map(|profile| profile.as_str()).collect(),
         key: &secret.key,
-        required: secret.required && !can_be_absent,
+        required: secret.must_be_there(),
     }
 }
 

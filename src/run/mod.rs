@@ -12,8 +12,10 @@
 pub mod approval;
 pub mod environment;
 mod exec;
+pub mod explain;
 mod fetch;
 mod first_use;
+pub mod look;
 pub mod manifest;
 pub mod pattern;
 pub mod plan;
@@ -36,6 +38,8 @@ use crate::{
     sys::{exec::ExecError, process::Inherited},
 };
 use environment::{Entry, Environment, EnvironmentProblem, Sources, TooLarge};
+use explain::{explain, in_lines, inherited_names};
+use look::Look;
 use manifest::{Inherit, ManifestError};
 use plan::{BadOption, Plan};
 use refused::RefusedVariable;
@@ -81,12 +85,37 @@ pub enum RunError {
         /// Why.
         error: ExecError,
     },
+    /// What `--dry-run` shows can't be written.
+    #[error("can't write to standard output: {0}")]
+    Output(io::Error),
     /// There is no memory for the values.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
 }
 
 impl RunError {
+    /// The stable word for it in `check --json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingToRunWith | Self::Manifest(ManifestError::NotFound) => "no-manifest",
+            Self::Manifest(ManifestError::Invalid(_)) => "manifest-invalid",
+            Self::Manifest(_) => "manifest-unusable",
+            Self::NoCurrentFolder(_) => "no-current-folder",
+            Self::Option(_) => "usage",
+            Self::RefusedVariables(_) => "variable-refused",
+            Self::Config(_) => "config-invalid",
+            Self::Ask(AskError::Client(error)) => error.code(),
+            Self::Ask(_) => "refused",
+            Self::NotApproved(_) => "not-approved",
+            Self::Environment(_) => "variable-already-set",
+            Self::TooLarge(_) => "too-large",
+            Self::Exec { .. } => "exec",
+            Self::Output(_) => "output",
+            Self::OutOfSecretMemory(_) => "out-of-secret-memory",
+        }
+    }
+
     /// Everything that there is to say about it.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
@@ -134,10 +163,15 @@ pub fn run(
     plan.refuse_variables(home)?;
     let mut asker = Asker::new(home, &passwords);
     let command = options.command.first().map(OsString::as_os_str).unwrap_or_default();
-    hint_at_empty_arguments(&options.command);
+    hint_at_what_the_shell_did(&options.command);
     if options.dry_run {
         fetch::check(&plan, &mut asker, command)?;
-        print_plan(&plan, &options.command);
+        let look = Look::new(&plan, &mut asker, command)?;
+        let inherited = inherited_names(&plan.inherit(options.clean));
+        let mut text = in_lines(&explain(&plan, Some(&look), &inherited));
+        let words = options.command.iter().map(|word| word.to_string_lossy());
+        text.push_str(&format!("would run: {}\n", escaped(&shell_words::join(words))));
+        say::print(text.as_bytes()).map_err(RunError::Output)?;
         return Ok(None);
     }
     let values = fetch::fetch(&plan, &mut asker, command)?;
@@ -171,34 +205,16 @@ pub fn with_variables<T>(
     Ok(then(environment.entries()))
 }
 
-/// Asks whether the values of a plan could be had. None of them comes here.
-///
-/// # Errors
-/// Everything that stands in the way, at once.
-pub fn check(plan: &Plan<'_>, asker: &mut Asker<'_>, command: &OsStr) -> Result<(), RunError> {
-    fetch::check(plan, asker, command)
-}
-
-/// `pds run -- echo $TOKEN` is everybody's first surprise: the shell has put
-/// nothing in the place of `$TOKEN` before pds ran.
-fn hint_at_empty_arguments(command: &[OsString]) {
-    if say::is_seen() && command.iter().skip(1).any(|argument| argument.is_empty()) {
-        let message = "an argument is empty: your shell expands `$NAME` before pds runs";
-        Told::new(message, Some("pds run -- sh -c 'echo \"$NAME\"'".to_owned())).say();
+/// `pds run -- echo "$TOKEN"` is everybody's first surprise: the shell has put nothing in
+/// the place of `$TOKEN` before pds ran. Said to a person who types, not to a pipeline; and
+/// what costs a system call comes last.
+fn hint_at_what_the_shell_did(command: &[OsString]) {
+    let is_echo = |word: &OsString| base_name(word) == "echo";
+    let nothing_left = matches!(command, [word] if is_echo(word));
+    let has_empty = || command.iter().skip(1).any(|argument| argument.is_empty());
+    if (nothing_left || has_empty()) && say::is_dialogue() {
+        say::hint("your shell replaced `$NAME` before pds ran; try sh -c 'echo $NAME'");
     }
-}
-
-fn print_plan(plan: &Plan<'_>, command: &[OsString]) {
-    let mut text = String::new();
-    for line in plan.lines() {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    let words = command.iter().map(|word| word.to_string_lossy());
-    let shown = escaped(&shell_words::join(words)).to_string();
-    text.push_str(&format!("would run: {shown}\n"));
-    // Nobody reads any more if this fails, and there is nothing to be undone.
-    let _ = say::print(text.as_bytes());
 }
 
 /// The command's name without its folders, for the audit trail, which takes no control

@@ -52,6 +52,8 @@ pub struct Planned {
     pub default: Option<String>,
     /// How to make it if it is absent.
     pub generate: Option<Generate>,
+    /// Whether `-e` asks for it, and not the manifest.
+    pub is_assigned: bool,
 }
 
 /// What a run needs.
@@ -231,28 +233,22 @@ impl<'m> Plan<'m> {
         Ok(config.lift.get(folder.as_ref()).map(|lift| lift.variables.clone()).unwrap_or_default())
     }
 
-    /// A line for each variable: what it will be, from where. No values.
+    /// Whether `-e` has taken the place of one of the manifest's secrets.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let width = self.variables().map(|name| name.len()).max().unwrap_or(0);
-        let mut lines = Vec::new();
-        for (name, _) in &self.vars {
-            lines.push(format!("{:width$}  plain value", name.as_str()));
-        }
-        for secret in &self.secrets {
-            let profiles: Vec<_> = secret.profiles.iter().map(TrustProfileName::as_str).collect();
-            let how = match (secret.hidden, secret.required) {
-                (true, _) => ", for templates alone",
-                (false, true) => "",
-                (false, false) => ", optional",
-            };
-            let (name, key) = (secret.variable.as_str(), &secret.key);
-            lines.push(format!("{name:width$}  {key} ({}{how})", profiles.join(", ")));
-        }
-        for made in &self.compose {
-            lines.push(format!("{:width$}  made of others", made.name.as_str()));
-        }
-        lines
+    pub fn is_assigned_over_a_secret(&self, name: &str) -> bool {
+        let declared = self.manifest.map(|manifest| manifest.secrets.as_slice());
+        let mut declared = declared.unwrap_or_default().iter();
+        let mut kept = self.secrets.iter().filter(|secret| secret.variable.as_str() == name);
+        declared.any(|secret| secret.variable.as_str() == name)
+            && kept.all(|secret| secret.is_assigned)
+    }
+}
+
+impl Planned {
+    /// Whether its absence keeps the command from starting.
+    #[must_use]
+    pub fn must_be_there(&self) -> bool {
+        self.required && self.default.is_none() && self.generate.is_none()
     }
 }
 
@@ -268,6 +264,7 @@ fn planned(secret: &super::manifest::SecretReference, profiles: &[TrustProfileNa
         hidden: secret.delivery == Delivery::Hidden,
         default: secret.default.clone(),
         generate: secret.generate,
+        is_assigned: false,
     }
 }
 
@@ -283,5 +280,6 @@ fn assignment(text: &str, profiles: &[TrustProfileName]) -> Result<Planned, BadO
         hidden: false,
         default: None,
         generate: None,
+        is_assigned: true,
     })
 }

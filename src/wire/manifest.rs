@@ -130,3 +130,22 @@ fn plain(text: &str, max_bytes: usize) -> Result<&str, Error> {
     let is_plain = (1..=max_bytes).contains(&text.len()) && !text.chars().any(char::is_control);
     if is_plain { Ok(text) } else { Err(Error::message("not a name")) }
 }
+
+/// What is there of a batch, without any value.
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Seen {
+    /// For each entry the key as it is, or null if none of its profiles has it.
+    #[cbor(n(0), decode_with = "bounded")]
+    pub keys: Vec<Option<SeenKey>>,
+    /// Where the manifest's approval falls short, if it does.
+    #[n(1)]
+    pub short: Option<NotApproved>,
+}
+
+/// A key that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct SeenKey {
+    /// When its value should have been replaced, in milliseconds since 1970.
+    #[n(0)]
+    pub expires_at: Option<i64>,
+}

@@ -132,6 +132,9 @@ pub enum Request<'b> {
     /// The names of keys that begin so, for a shell's completion.
     #[n(39)]
     Complete(#[b(0)] KeyPrefix<'b>),
+    /// Whether a batch would be answered, key by key; no value is read.
+    #[n(41)]
+    Look(#[b(0)] Batch<'b>),
 }
 
 impl Request<'_> {
@@ -276,6 +279,9 @@ pub enum Response<'b> {
     /// The names that were asked for, or their beginnings up to a `/`.
     #[n(19)]
     Names(#[b(0)] Vec<&'b str>),
+    /// What is there of a batch, and whether it is approved.
+    #[n(21)]
+    Seen(#[n(0)] Seen),
 }
 
 /// One key of a list.

@@ -26,21 +26,34 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn run(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        Self::start(sandbox, arguments, |_| Stdio::piped())
+        Self::start(sandbox, arguments, &[], |_| [Stdio::piped(), Stdio::piped()])
     }
 
     /// With standard output on the terminal too.
     pub(crate) fn run_whole(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        Self::start(sandbox, arguments, |slave| Stdio::from(slave.try_clone().unwrap()))
+        let whole = |slave: &OwnedFd| [slave.try_clone().unwrap().into(), Stdio::piped()];
+        Self::start(sandbox, arguments, &[], whole)
     }
 
-    fn start(sandbox: &Sandbox, arguments: &[&str], output: fn(&OwnedFd) -> Stdio) -> Self {
+    /// With all three standard streams on the terminal, and these variables.
+    pub(crate) fn dialogue(sandbox: &Sandbox, arguments: &[&str], set: &[(&str, &str)]) -> Self {
+        let stream = |slave: &OwnedFd| Stdio::from(slave.try_clone().unwrap());
+        Self::start(sandbox, arguments, set, |slave| [stream(slave), stream(slave)])
+    }
+
+    fn start(
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        set: &[(&str, &str)],
+        output: impl Fn(&OwnedFd) -> [Stdio; 2],
+    ) -> Self {
         let pty = openpty(None, None).unwrap();
         let mut command: Command = sandbox.command("setsid");
         command.args(["--ctty", &program()]).args(arguments);
         // Standard input is the terminal because setsid(1) takes it from there.
         command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
-        command.stdout(output(&pty.slave)).stderr(Stdio::piped());
+        let [output, error] = output(&pty.slave);
+        command.envs(set.iter().copied()).stdout(output).stderr(error);
         let child = command.spawn().unwrap();
         Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
     }
@@ -106,6 +119,24 @@ impl Terminal {
 
     pub(crate) fn has_echo(&self) -> bool {
         tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    /// Waits for the end; returns everything that the terminal has shown.
+    #[track_caller]
+    pub(crate) fn all(&mut self) -> String {
+        let begun = Instant::now();
+        loop {
+            let ended = self.child.try_wait().unwrap().is_some();
+            let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::from(if ended { 0u8 } else { 10 })).unwrap() > 0 {
+                let mut bytes = [0; 4096];
+                let len = self.master.read(&mut bytes).unwrap();
+                self.shown.push_str(&String::from_utf8_lossy(&bytes[..len]));
+            } else if ended {
+                return std::mem::take(&mut self.shown);
+            }
+            assert!(begun.elapsed() < DEADLINE, "it did not end; shown: {:?}", self.shown);
+        }
     }
 
     /// Waits for the end; returns the outcome and whether echo is on.

@@ -8,6 +8,7 @@ mod client;
 mod field;
 mod keep;
 mod lock;
+mod look;
 mod names;
 mod read;
 mod transfers;
@@ -86,6 +87,7 @@ pub(super) async fn answer(
         Request::Resolve(batch) => return ask.resolve(&batch).await,
         Request::Get(at) => return ask.get(at).await,
         Request::List(profile) => return ask.list(profile).await,
+        Request::Look(batch) => return ask.look(&batch).await,
         Request::Status => return ask.status().await,
         Request::Complete(asked) => return ask.complete(&asked).await,
         Request::Backup(asked) => return ask.backup(transfers, &asked).await,

@@ -90,7 +90,11 @@ impl Ask<'_> {
         }
     }
 
-    fn uncovered(&self, batch: &Batch<'_>, wishes: &[Wish<'_>]) -> Option<message::NotApproved> {
+    pub(super) fn uncovered(
+        &self,
+        batch: &Batch<'_>,
+        wishes: &[Wish<'_>],
+    ) -> Option<message::NotApproved> {
         let claim = batch.manifest.as_ref()?;
         // What an enrolled client may have, the person has said when enrolling it. Nobody
         // could approve in its place: in a container, paths and owners are others.
@@ -280,7 +284,7 @@ fn encode_values(values: &[Option<SecureBytes>]) -> Result<SecureBuffer, OutOfSe
 
 /// What a batch wants. One without entries still needs the profiles whose
 /// vaults keep its manifest's approval.
-fn wishes_of<'r>(batch: &Batch<'r>) -> Vec<Wish<'r>> {
+pub(super) fn wishes_of<'r>(batch: &Batch<'r>) -> Vec<Wish<'r>> {
     if batch.entries.is_empty() {
         let profiles = batch.manifest.as_ref().map(|claim| claim.profiles.clone());
         let profiles = profiles.unwrap_or_default();

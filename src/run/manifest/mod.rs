@@ -24,6 +24,7 @@ use crate::secret::TrustProfileName;
 pub use find::{FILE_NAME, ManifestError};
 pub use generate::{GENERATE_MAX_BYTES, GENERATE_MIN_BYTES, Generate, InvalidGenerate, Writing};
 pub use item::{Item, What};
+pub use nearest::nearest;
 pub use password::PasswordRules;
 pub use problem::{Invalid, PROBLEMS_SHOWN, Problem, ProblemKind};
 pub use template::{Filter, Segment, Template, TemplateProblem};

@@ -8,10 +8,8 @@ const CANDIDATES_MAX: usize = 512;
 
 /// The one of `candidates` that is nearest to `name`, if it is near at all: at most a
 /// third of its letters differ.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > NAME_MAX_BYTES {
         return None;
     }

@@ -27,6 +27,12 @@ impl Filter {
         ("shell", Self::Shell),
     ];
 
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |&(name, _)| name)
+    }
+
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|&(_, filter)| filter)
     }
