@@ -5,6 +5,8 @@
 //! other commands with 1 no, 2 usage, 3 locked, 4 not found, 5 denied, 6 no daemon.
 #![forbid(unsafe_code)]
 
+use std::io::ErrorKind;
+
 use crate::{
     client::{AskError, ClientError, PasswordError, Refusal},
     commands::CommandError,
@@ -57,12 +59,14 @@ impl Error {
     pub fn report(&self, is_run: bool) -> i32 {
         if let Self::Usage(usage) = self {
             // clap writes help to standard output and mistakes to standard error.
-            let _ = usage.print();
-            return match usage.use_stderr() {
-                true if is_run => EXIT_INTERNAL,
-                true => USAGE,
-                false => 0,
-            };
+            let printed = usage.print();
+            match (usage.use_stderr(), printed) {
+                (true, _) => return if is_run { EXIT_INTERNAL } else { USAGE },
+                (false, Ok(())) => return 0,
+                (false, Err(error)) => {
+                    return Self::Command(CommandError::Output(error)).report(is_run);
+                }
+            }
         }
         self.told().iter().for_each(Told::say);
         self.exit_status(is_run)
@@ -72,6 +76,12 @@ impl Error {
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
         match self {
+            // Whoever has closed the pipe has read enough.
+            Self::Command(CommandError::Output(error)) | Self::Run(RunError::Output(error))
+                if error.kind() == ErrorKind::BrokenPipe =>
+            {
+                Vec::new()
+            }
             Self::Run(error) => error.told(),
             Self::Ask(error) => error.told(),
             Self::Command(error) => error.told(),

@@ -20,20 +20,131 @@ pub struct Told {
 }
 
 impl Told {
-    /// A message, and what to do about it.
+    /// A message, and what to do about it. Whatever could act on a terminal is escaped;
+    /// the ends of lines are the caller's own.
     #[must_use]
     pub fn new(message: impl fmt::Display, hint: Option<String>) -> Self {
-        Self { message: message.to_string(), hint }
+        let lines = |text: &str| {
+            let lines: Vec<_> = text.split('\n').map(|line| escaped(line).to_string()).collect();
+            lines.join("\n")
+        };
+        Self { message: lines(&message.to_string()), hint: hint.as_deref().map(lines) }
+    }
+
+    /// A message with colours in it, in which every name is escaped already.
+    #[must_use]
+    pub fn styled(message: String) -> Self {
+        Self { message, hint: None }
+    }
+
+    /// All of it, as it is said.
+    #[must_use]
+    pub fn rendered(&self, look: Look) -> String {
+        let mut text = look.paint(&self.message, None);
+        if let Some(hint) = &self.hint {
+            text.push_str(&look.paint(hint, Some("hint:")));
+        }
+        text
     }
 
     /// Says it on standard error. A closed standard error changes nothing.
     pub fn say(&self) {
-        let mut text = format!("pds: {}\n", self.message);
-        if let Some(hint) = &self.hint {
-            text.push_str(&format!("pds: hint: {hint}\n"));
-        }
-        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = io::stderr().write_all(self.rendered(Look::here()).as_bytes());
     }
+}
+
+/// On a terminal, no line is longer than this unless it can't be broken.
+pub const COLUMNS_MAX: usize = 80;
+
+/// How messages look: for a person with a terminal, or for whoever reads lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// With colours.
+    pub colour: bool,
+    /// Broken at [`COLUMNS_MAX`].
+    pub broken: bool,
+}
+
+impl Look {
+    /// As befits this process's standard error.
+    #[must_use]
+    pub fn here() -> Self {
+        Self { colour: has_colour(), broken: is_seen() }
+    }
+
+    /// A message behind the one mark by which what pds says is told from what the command
+    /// says, and behind a word.
+    fn paint(self, message: &str, word: Option<&str>) -> String {
+        let mark = ["pds:"].into_iter().chain(word).collect::<Vec<_>>().join(" ");
+        let mut lines = message.split('\n');
+        let first = format!("{mark} {}", lines.next().unwrap_or_default());
+        let lines = [first].into_iter().chain(lines.map(str::to_owned));
+        let lines = lines.map(|line| if self.broken { broken(&line) } else { line });
+        let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+        match (self.colour, word) {
+            (false, _) => text,
+            (true, None) => text.replacen("pds:", "\x1b[1mpds:\x1b[0m", 1),
+            (true, Some(word)) => {
+                let styled = format!("\x1b[1mpds:\x1b[0m \x1b[1;36m{word}\x1b[0m");
+                text.replacen(&mark, &styled, 1)
+            }
+        }
+    }
+}
+
+/// A line as several, of at most [`COLUMNS_MAX`]: broken where a part of the sentence ends
+/// if there is such a place, and never inside of backticks. A row of a table stays whole.
+fn broken(line: &str) -> String {
+    const INDENT: &str = "     ";
+    if line.starts_with("  ") || line.contains('\x1b') {
+        return line.to_owned();
+    }
+    let (mut text, mut rest, mut indent) = (String::new(), line, "");
+    loop {
+        let room = COLUMNS_MAX - indent.len();
+        let fits = rest.char_indices().nth(room).map(|(at, _)| at);
+        let at = fits.and_then(|end| place_to_break(rest, end));
+        let Some(at) = at else { break text + indent + rest };
+        text += &format!("{indent}{}\n", &rest[..at]);
+        (rest, indent) = (&rest[at + 1..], INDENT);
+    }
+}
+
+/// The space where the first `end` bytes of `line` are best broken.
+fn place_to_break(line: &str, end: usize) -> Option<usize> {
+    let (mut quoted, mut any, mut good) = (false, None, None);
+    for (at, character) in line[..end].char_indices() {
+        quoted ^= character == '`';
+        if character == ' ' && !quoted {
+            any = Some(at);
+            // Not behind the mark itself.
+            if at > COLUMNS_MAX / 3 && line[..at].ends_with([':', ';', ',']) {
+                good = Some(at);
+            }
+        }
+    }
+    good.or(any).filter(|at| *at > "pds: hint:".len())
+}
+
+/// Whether standard error is to have colours: on a terminal, unless `NO_COLOR`
+/// (<https://no-color.org>) or `TERM=dumb` says otherwise. clap has the same rule.
+#[must_use]
+pub fn has_colour() -> bool {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    is_seen() && !forbidden && !dumb
+}
+
+/// A message, and below it a table whose columns are as wide as they need to be.
+#[must_use]
+pub fn table(title: impl fmt::Display, rows: &[[String; 3]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let (first, second) = (width(0).unwrap_or(0), width(1).unwrap_or(0));
+    let mut text = title.to_string();
+    for [a, b, c] in rows {
+        text.push_str(format!("\n  {a:first$}  {b:second$}  {c}").trim_end());
+    }
+    text
 }
 
 /// Says one line on standard error.
@@ -43,14 +154,15 @@ pub fn note(message: impl fmt::Display) {
 
 /// Says what to do, where nothing is the matter.
 pub fn hint(hint: impl fmt::Display) {
-    let _ = io::stderr().write_all(format!("pds: hint: {hint}\n").as_bytes());
+    let _ = io::stderr().write_all(Look::here().paint(&hint.to_string(), Some("hint:")).as_bytes());
 }
 
 /// Writes data to standard output, all of it. Past Rust's own buffer for it, which
 /// would keep a value on the ordinary heap for as long as the process lives.
 ///
 /// # Errors
-/// What the kernel says, a closed pipe included.
+/// What the kernel says, of a closed pipe and of a closed standard output as well: Rust's
+/// own would take the latter for success.
 pub fn print(data: &[u8]) -> io::Result<()> {
     File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(data)
 }
@@ -115,6 +227,36 @@ fn is_tricky(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_is_broken_where_a_part_ends_and_never_in_backticks() {
+        let look = Look { colour: false, broken: true };
+        let told = Told::new(
+            format!(
+                "nothing was changed; if you have a backup: {} `a b c d e f g h`",
+                "x".repeat(20)
+            ),
+            Some("short".to_owned()),
+        );
+        let expected = format!(
+            "pds: nothing was changed; if you have a backup:\n     {} `a b c d e f g h`\n\
+             pds: hint: short\n",
+            "x".repeat(20)
+        );
+        assert_eq!(told.rendered(look), expected);
+        for text in ["x".repeat(200), format!("`{}`", "a ".repeat(60)), String::new()] {
+            let said = Told::new(&text, None).rendered(look);
+            assert_eq!(said, format!("pds: {text}\n"), "it can't be broken");
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_need_to_be() {
+        let row = |a: &str, b: &str, c: &str| [a, b, c].map(str::to_owned);
+        let rows = [row("a", "no", "x y"), row("long", "yes", ""), row("é", "maybe", "z")];
+        let expected = "t:\n  a     no     x y\n  long  yes\n  é     maybe  z";
+        assert_eq!(table("t:", &rows), expected);
+    }
 
     #[test]
     fn what_could_act_on_a_terminal_is_escaped_and_the_rest_is_not() {

@@ -25,7 +25,7 @@ fn read(path: &str) -> String {
 }
 
 /// Every source file without its tests, and its path.
-fn sources(below: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(below: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(below)];
     while let Some(folder) = folders.pop() {

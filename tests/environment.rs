@@ -161,8 +161,8 @@ fn every_problem_is_listed_with_its_remedy_and_nothing_starts() {
         .code(125)
         .stdout("")
         .says(
-            "pds: there is no `gone/b` in profile `default`\npds: hint: pds set gone/b\n\
-             pds: there is no `gone/c` in profile `default`\npds: hint: pds set gone/c\n",
+            "pds: 2 keys can't be had:\n  `gone/b`  not in `default`  pds set gone/b\n  \
+             `gone/c`  not in `default`  pds set gone/c\n",
         )
         .end();
     sandbox.manifest("[secrets]\nA = \"there\"\nB = { key = \"x\", profile = \"asleep\" }\n");

@@ -51,6 +51,8 @@ mod look;
 mod manifest;
 /// What stays in memory: nothing.
 mod memory;
+/// Every message in full, and the streams that messages and data go to.
+mod messages;
 /// The pages in `examples/`, tried.
 mod neighbours;
 /// Peers that mean ill.

@@ -57,8 +57,8 @@ fn check_lists_every_problem_starts_nothing_and_shows_no_value() {
     };
     assert_eq!(json(0)["would_start"], true);
     sandbox.manifest("[secrets]\nA = \"a\"\nX = \"x\"\nY = \"y\"\n");
-    let expected = "pds: there is no `x` in profile `default`\npds: hint: pds set x\n\
-                    pds: there is no `y` in profile `default`\npds: hint: pds set y\n";
+    let expected = "pds: 2 keys can't be had:\n  `x`  not in `default`  pds set x\n  \
+                    `y`  not in `default`  pds set y\n";
     sandbox.pds(["check"]).done().code(4).stdout("").says(expected).end();
     let problems = json(1);
     assert_eq!(problems["would_start"], false);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use super::{Client, ClientError, PasswordError, Passwords, Refusal};
+use super::{Client, ClientError, PasswordError, Passwords, Refusal, refusal};
 use crate::{
     home::Home,
     say::Told,
@@ -34,10 +34,7 @@ impl AskError {
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
         match self {
-            Self::Refused(refusals) => refusals
-                .iter()
-                .map(|refusal| Told::new(refusal.message(), refusal.hint()))
-                .collect(),
+            Self::Refused(refusals) => refusal::told(refusals),
             Self::Client(client) => vec![Told::new(client, client.hint())],
             Self::Password(password) => vec![Told::new(password, password.hint())],
         }

@@ -31,6 +31,7 @@ use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
 
 use crate::{
     home::Home,
+    say::escaped,
     secret::{OutOfSecretMemory, SecureBuffer},
     sys::process::effective_uid,
     wire::{
@@ -54,13 +55,13 @@ pub enum ClientError {
     #[error("no daemon is running")]
     NoDaemon,
     /// No daemon answers at an enrolled client's socket; only its owner starts one.
-    #[error("no daemon answers at `{0}`")]
+    #[error("no daemon answers at `{}`", shown(.0))]
     NoDaemonAt(PathBuf),
     /// A file that was named as a client's key is none.
-    #[error("`{0}` is not the key of a client")]
+    #[error("`{}` is not the key of a client", shown(.0))]
     NotAClientKey(PathBuf),
     /// A client's key can't be read.
-    #[error("can't read `{path}`: {error}")]
+    #[error("can't read `{}`: {error}", shown(path))]
     NoKey {
         /// Which.
         path: PathBuf,
@@ -68,13 +69,13 @@ pub enum ClientError {
         error: io::Error,
     },
     /// The daemon's program is not where it belongs.
-    #[error("there is no `{0}`, which belongs beside `pds`")]
+    #[error("there is no `{}`, which belongs beside `pds`", shown(.0))]
     NoDaemonProgram(PathBuf),
     /// The daemon that was started did not come up; what it said.
     #[error("the daemon did not start: {0}")]
     CannotStart(String),
     /// A folder, key or socket that another user could have put there.
-    #[error("`{path}` {what}, so it is not used")]
+    #[error("`{}` {what}, so it is not used", shown(path))]
     NotPrivate {
         /// Which.
         path: PathBuf,
@@ -82,7 +83,7 @@ pub enum ClientError {
         what: &'static str,
     },
     /// The socket is another user's.
-    #[error("the socket `{0}` belongs to another user")]
+    #[error("the socket `{}` belongs to another user", shown(.0))]
     ForeignDaemon(PathBuf),
     /// The daemon is of another version.
     #[error(
@@ -118,6 +119,11 @@ pub enum ClientError {
     /// The kernel refused a read or a write.
     #[error("can't talk to the daemon: {0}")]
     Io(#[from] io::Error),
+}
+
+/// A path that plays no tricks on a terminal.
+fn shown(path: &std::path::Path) -> String {
+    escaped(&path.to_string_lossy()).to_string()
 }
 
 impl ClientError {

@@ -30,7 +30,7 @@ pub enum PasswordError {
     #[error("`--password-file` names no profile before its `=`")]
     NotAProfile,
     /// The file can't be read.
-    #[error("can't read the password from `{path}`: {error}")]
+    #[error("can't read the password from `{}`: {error}", super::shown(path))]
     Unreadable {
         /// Which.
         path: PathBuf,

@@ -1,7 +1,7 @@
 //! What the daemon refuses, in words, with the very command that helps.
 
 use crate::{
-    say::escaped,
+    say::{Told, escaped, table},
     wire::message::{Problem, Reason},
 };
 
@@ -118,6 +118,20 @@ impl Refusal {
         }
     }
 
+    /// What is wrong with its key, for a table; `None` if it is about no single key.
+    #[must_use]
+    pub fn state(&self) -> Option<String> {
+        let state = match self.reason {
+            _ if self.key.is_empty() => return None,
+            Reason::NotFound => format!("not in `{}`", escaped(&self.profile)),
+            Reason::AccessDenied => format!("not granted in `{}`", escaped(&self.profile)),
+            Reason::InvalidKey => "can't be a key".to_owned(),
+            Reason::Exists => format!("there already in `{}`", escaped(&self.profile)),
+            _ => return None,
+        };
+        Some(state)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -184,6 +198,15 @@ impl Refusal {
         Some(hint)
     }
 
+    /// What to do about its key, in a table.
+    fn remedy(&self) -> String {
+        match self.reason {
+            Reason::AccessDenied => format!("see `[acl.{}]`", escaped(&self.profile)),
+            Reason::InvalidKey | Reason::Exists => "choose another name".to_owned(),
+            _ => self.hint().unwrap_or_default(),
+        }
+    }
+
     /// The exit status of a command, other than `run`, that ends with it.
     #[must_use]
     pub fn exit_status(&self) -> i32 {
@@ -198,6 +221,27 @@ impl Refusal {
             _ => 1,
         }
     }
+}
+
+/// Everything that was refused: several keys in one table, with the state of each and the
+/// very command that helps; the rest one by one, before it.
+#[must_use]
+pub(super) fn told(refusals: &[Refusal]) -> Vec<Told> {
+    let (keys, others): (Vec<&Refusal>, Vec<_>) =
+        refusals.iter().partition(|refusal| refusal.state().is_some());
+    let one = |refusal: &Refusal| Told::new(refusal.message(), refusal.hint());
+    let mut told: Vec<_> = others.into_iter().map(one).collect();
+    if let [only] = keys.as_slice() {
+        told.push(one(only));
+    } else if !keys.is_empty() {
+        let row = |refusal: &&Refusal| {
+            let key = format!("`{}`", escaped(&refusal.key));
+            [key, refusal.state().unwrap_or_default(), refusal.remedy()]
+        };
+        let rows: Vec<_> = keys.iter().map(row).collect();
+        told.push(Told::new(table(format_args!("{} keys can't be had:", keys.len()), &rows), None));
+    }
+    told
 }
 
 /// `-p PROFILE`, unless it is the one that is meant without.

@@ -14,7 +14,7 @@ use crate::{
         manifest::{FILE_NAME, Manifest},
         plan::Plan,
     },
-    say::note,
+    say::{hint, note},
     secret::TrustProfileName,
 };
 
@@ -43,11 +43,11 @@ pub(super) fn init(options: &cli::Init, home: &Home) -> Result<(), Error> {
     match (taken, manifest) {
         (Some(taken), Some(manifest)) => {
             taken.finish(&mut asker, &profile, &manifest)?;
-            note("hint: pds run -- CMD");
+            hint("pds run -- CMD");
         }
         _ => {
             let option = profile_option(&profile);
-            note(format_args!("hint: pds set KEY{option}, and name the key in {FILE_NAME}"));
+            hint(format_args!("pds set KEY{option}, and name the key in {FILE_NAME}"));
         }
     }
     Ok(())

@@ -123,8 +123,9 @@ impl RunError {
         match self {
             Self::NothingToRunWith => vec![Told::new(self, hint("pds init"))],
             Self::Manifest(ManifestError::Invalid(invalid)) => {
-                let text = format!("the manifest can't be used\n{}", invalid.render(false));
-                vec![Told::new(text, None)]
+                let text =
+                    format!("the manifest can't be used\n{}", invalid.render(say::has_colour()));
+                vec![Told::styled(text)]
             }
             Self::Manifest(error) => vec![Told::new(error, error.hint())],
             Self::RefusedVariables(all) => {

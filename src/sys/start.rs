@@ -37,14 +37,17 @@ pub fn start(main: impl FnOnce() -> i32) -> i32 {
 /// Opens `/dev/null` on each closed standard descriptor, close-on-exec.
 ///
 /// Without this a socket of ours could become descriptor 2 and be sent error
-/// messages. With it, the command still finds closed what its caller closed.
+/// messages. With it, the command still finds closed what its caller closed. What
+/// stands for standard output can't be written, so that data which nobody gets is an
+/// error and no success.
 fn fill_standard_descriptors() {
     for fd in 0..=2 {
         // SAFETY: fcntl with F_GETFD only asks; open gets a NUL-terminated
         // constant. The lowest free number is `fd`, as all below it are open.
         unsafe {
             if libc::fcntl(fd, libc::F_GETFD) == -1 {
-                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+                let mode = if fd == 1 { libc::O_RDONLY } else { libc::O_RDWR };
+                libc::open(c"/dev/null".as_ptr(), mode | libc::O_CLOEXEC);
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     client::{AskError, Asker, ClientError, Wanted, profile_option},
     error::Error,
     home::Home,
-    say::note,
+    say::{hint, note},
     secret::{SecureBuffer, TrustProfileName},
     wire::{
         TRANSFER_CHUNK_BYTES,
@@ -153,7 +153,7 @@ pub(super) fn restore(options: &cli::Restore, home: &Home) -> Result<(), Error> 
         print(names.as_bytes())?;
     }
     note(format_args!("restored {} of profile `{profile}`", super::import::count(secrets)));
-    note(format_args!("hint: pds list{}", profile_option(&profile)));
+    hint(format_args!("pds list{}", profile_option(&profile)));
     Ok(())
 }
 

@@ -1,0 +1,314 @@
+//! Each error once, with names as they typically are, said by the code that says it.
+
+use std::{io, path::PathBuf};
+
+use pds::{
+    client::{AskError, ClientError, PasswordError, Refusal},
+    commands::{
+        CommandError,
+        backup::NotABackup,
+        export::{Clash, ExportError},
+        import::{DotenvError, DotenvProblem, JsonError, JsonProblem, NotAKey},
+    },
+    config::ConfigError,
+    daemon::DaemonError,
+    error::Error,
+    home::HomeError,
+    run::{
+        RunError,
+        environment::{EnvironmentProblem, TooLarge},
+        manifest::{InvalidGenerate, ManifestError},
+        plan::BadOption,
+        refused::refusals,
+        variable::VariableName,
+    },
+    say::{Look, Told},
+    secret::{InvalidKey, OutOfSecretMemory, TrustProfileName},
+    sys::{exec::ExecError, terminal::PromptError},
+    wire::message::{Problem, Reason},
+};
+
+/// As at a terminal, but for the colours.
+const LOOK: Look = Look { colour: false, broken: true };
+
+/// Every file of the catalogue that is made here.
+pub(super) fn all() -> Vec<(&'static str, String)> {
+    vec![
+        ("client", said(client())),
+        ("daemon", daemon()),
+        ("password", said(password())),
+        ("refusals", refused()),
+        ("run", said(run())),
+        ("environment", said(environment())),
+        ("command", said(command())),
+        ("import", said(import())),
+        ("exports", said(export())),
+    ]
+}
+
+fn said(errors: Vec<Error>) -> String {
+    let text = |error: &Error| error.told().iter().map(|told| told.rendered(LOOK)).collect();
+    let all: Vec<String> = errors.iter().map(text).collect();
+    all.join("\n")
+}
+
+fn denied() -> io::Error {
+    io::Error::from_raw_os_error(nix::libc::EACCES)
+}
+
+fn path(text: &str) -> PathBuf {
+    PathBuf::from(text)
+}
+
+fn profile(name: &str) -> TrustProfileName {
+    TrustProfileName::new(name).unwrap()
+}
+
+fn variable(name: &str) -> VariableName {
+    VariableName::new(name).unwrap()
+}
+
+fn client() -> Vec<Error> {
+    use ClientError::*;
+    let all = [
+        NoDaemon,
+        NoDaemonAt(path("/run/pds/ci.sock")),
+        NotAClientKey(path("/home/me/ci.key")),
+        NoKey { path: path("/home/me/ci.key"), error: denied() },
+        NoDaemonProgram(path("/usr/local/bin/pds-daemon")),
+        CannotStart("can't use the folder `/home/me/p`: Permission denied".into()),
+        NotPrivate { path: path("/run/user/1000/pds"), what: "is open to other users" },
+        ForeignDaemon(path("/run/user/1000/pds/pds.sock")),
+        OtherVersion { version: 2, build: "pds 0.2.0".into() },
+        NotOurDaemon,
+        Closed,
+        Malformed,
+        OutOfSecretMemory(pds::secret::OutOfSecretMemory),
+        Io(denied()),
+        NoKeyring(denied()),
+        NoIpcKey("work".into()),
+        FieldForged,
+    ];
+    let homes = [
+        HomeError::Unknown,
+        HomeError::NoCurrentFolder(denied()),
+        HomeError::SocketPathTooLong(path("/home/me/a/long/path/pds.sock")),
+    ];
+    let all = all.into_iter().map(Error::from);
+    all.chain(homes.into_iter().map(Error::from)).collect()
+}
+
+/// What the daemon says in the foreground; one that was started for a command has it said
+/// by that, behind "the daemon did not start".
+fn daemon() -> String {
+    use DaemonError::*;
+    let folder = || path("/home/me/.local/state/pds");
+    let all = [
+        Folder { path: folder(), error: denied() },
+        File { path: folder().join("log"), error: denied() },
+        NotPrivate { path: folder(), what: "is open to other users" },
+        Socket { path: path("/run/user/1000/pds/pds.sock"), error: denied() },
+        Config { path: path("/home/me/.config/pds/config.toml"), error: ConfigError::TooLong },
+        Unprotected(denied()),
+        Unconfined,
+        EventLoop(denied()),
+        Stuck(path("/home/me/.local/share/pds/lock")),
+        NotADuration { option: "--ttl", problem: "expected a duration longer than nothing" },
+    ];
+    let all = all.map(|error| Told::new(error, None).rendered(LOOK));
+    all.join("\n")
+}
+
+fn password() -> Vec<Error> {
+    use PasswordError::*;
+    let all = [
+        NoSource(profile("work")),
+        Ambiguous,
+        NotAProfile,
+        Unreadable { path: path("/home/me/password"), error: denied() },
+        TooLong,
+        Mismatch,
+        Prompt(PromptError::NoTerminal),
+        Prompt(PromptError::Cancelled),
+        Prompt(PromptError::TooLong),
+        Prompt(PromptError::Io(denied())),
+        OutOfSecretMemory(pds::secret::OutOfSecretMemory),
+    ];
+    all.into_iter().map(Error::from).collect()
+}
+
+/// Each reason of the daemon: about a profile, about a key in one, and several at once.
+fn refused() -> String {
+    let encoded = |n: u8| if n < 24 { vec![n] } else { vec![0x18, n] };
+    let reason = |n| pds::wire::message::decode::<Reason>(&encoded(n)).ok();
+    let about = |reason, key: &str| {
+        let problem = Problem { retry_after_ms: Some(1_500), ..Problem::with_request(reason) };
+        Refusal::new(problem, "work", key)
+    };
+    let mut text = String::new();
+    for reason in (0..=u8::MAX).filter_map(reason) {
+        let mut told = Vec::new();
+        for refusal in [about(reason, "db/password"), about(reason, "")] {
+            let error = Error::from(AskError::Refused(vec![refusal]));
+            let said: String = error.told().iter().map(|told| told.rendered(LOOK)).collect();
+            if !told.contains(&said) {
+                told.push(said);
+            }
+        }
+        text.push_str(&format!("{}:\n{}\n", reason.word(), told.concat()));
+    }
+    let several = [
+        about(Reason::ProfileInactive, ""),
+        about(Reason::NotFound, "db/password"),
+        about(Reason::AccessDenied, "stripe/api-key"),
+        about(Reason::InvalidKey, "a//b"),
+        about(Reason::Exists, "session"),
+    ];
+    let several = said(vec![Error::from(AskError::Refused(several.to_vec()))]);
+    text + "several:\n" + &several
+}
+
+fn run() -> Vec<Error> {
+    let program = || "frobnicate".into();
+    let config = |error: ConfigError| RunError::Config(format!("config.toml: {error}"));
+    let manifest = || path("/home/me/app/pds.toml");
+    let all = [
+        RunError::NothingToRunWith,
+        RunError::NoCurrentFolder(denied()),
+        RunError::Option(BadOption::NotAnAssignment),
+        RunError::Option(BadOption::NotAVariable),
+        RunError::Option(BadOption::NotAKey(InvalidKey::EmptySegment)),
+        RunError::Option(BadOption::NotAProfile),
+        config(ConfigError::Unreadable(denied())),
+        config(ConfigError::TooLong),
+        config(ConfigError::Invalid { line: 3, column: 1, message: "unknown field".into() }),
+        RunError::Exec { program: program(), error: ExecError::NotFound },
+        RunError::Exec { program: program(), error: ExecError::NotExecutable(nix::libc::ENOEXEC) },
+        RunError::Output(denied()),
+        RunError::OutOfSecretMemory(OutOfSecretMemory),
+        ManifestError::NotFound.into(),
+        ManifestError::Unreadable { path: manifest(), source: denied() }.into(),
+        ManifestError::SymbolicLink(manifest()).into(),
+        ManifestError::NotAFile(manifest()).into(),
+        ManifestError::ForeignOwner(manifest()).into(),
+        ManifestError::WritableByOthers(manifest()).into(),
+        ManifestError::TooLarge(manifest()).into(),
+    ];
+    all.into_iter().map(Error::from).collect()
+}
+
+fn environment() -> Vec<Error> {
+    use EnvironmentProblem::*;
+    let name = || variable("DATABASE_URL");
+    let problems = vec![
+        Nul(name()),
+        Function(name()),
+        TooLong(name()),
+        AlreadySet(name()),
+        SetTwice(name()),
+        NotText { composed: name(), value: variable("DB_PASSWORD") },
+        OutOfSecretMemory(pds::secret::OutOfSecretMemory),
+    ];
+    let large = vec![
+        TooLarge::Argument { index: 1, len: 200_000 },
+        TooLarge::Variable("DATABASE_URL".into()),
+        TooLarge::Together { limit: 2_097_152, largest: "DATABASE_URL".into() },
+    ];
+    let names = ["LD_PRELOAD", "BASH_ENV", "NODE_OPTIONS", "PATH", "PDS_HOME"].map(variable);
+    let refused = refusals(&names, &[] as &[&str]);
+    vec![
+        RunError::Environment(problems).into(),
+        RunError::TooLarge(large).into(),
+        RunError::RefusedVariables(refused).into(),
+    ]
+}
+
+fn command() -> Vec<Error> {
+    use CommandError::*;
+    let key = || "db/password".to_owned();
+    let backup = || path("work.pds-backup");
+    let unusable = |problem| NotABackup { path: backup(), problem };
+    let all = [
+        NotAKey { key: "db//password".into(), reason: InvalidKey::EmptySegment },
+        NotAKey { key: String::new(), reason: InvalidKey::Empty },
+        NotAKey { key: "kkk".into(), reason: InvalidKey::TooLong },
+        NotAKey { key: "db/..".into(), reason: InvalidKey::DotSegment },
+        NotAKey { key: "db password".into(), reason: InvalidKey::Character },
+        ValueTooLong,
+        NoValue,
+        Mismatch,
+        Generate(InvalidGenerate),
+        File { path: path("/home/me/value"), error: denied() },
+        FileTooLong,
+        FileExists(backup()),
+        unusable(self::NotABackup::Foreign),
+        unusable(self::NotABackup::Newer(2)),
+        unusable(self::NotABackup::Length),
+        unusable(self::NotABackup::Sum),
+        VaultExists(profile("work")),
+        NoVersion { key: key(), version: 7 },
+        OtherProfile { backup: profile("work"), named: profile("ops") },
+        NoExpiry("that time has passed already"),
+        Output(denied()),
+        UnknownFormat("secrets.txt".into()),
+        NotKeys(vec![self::NotAKey { key: "a b".into(), reason: InvalidKey::Character }]),
+        WouldOverwrite(vec!["A".into(), "B".into()]),
+        NoVariable { name: "STIRPE_KEY".into(), nearest: Some("STRIPE_KEY".into()) },
+        NotAClient("a b".into()),
+        NotAGrant("work".into()),
+        NotATime { option: "--since" },
+        TrailAltered,
+        TrailNotChecked { profile: "work".into() },
+        OutOfSecretMemory(pds::secret::OutOfSecretMemory),
+    ];
+    all.into_iter().map(Error::from).collect()
+}
+
+fn import() -> Vec<Error> {
+    let env = |problem| CommandError::Dotenv(DotenvError { line: 3, column: 7, problem });
+    let json = |problem| CommandError::Json(JsonError { line: 3, column: 7, problem });
+    let name = || "DB_PASSWORD".to_owned();
+    let all = [
+        env(DotenvProblem::Name),
+        env(DotenvProblem::NoEquals),
+        env(DotenvProblem::Unclosed),
+        env(DotenvProblem::AfterQuote),
+        env(DotenvProblem::Escape),
+        env(DotenvProblem::CarriageReturn),
+        env(DotenvProblem::Nul),
+        env(DotenvProblem::Duplicate { name: name(), first: 1 }),
+        env(DotenvProblem::TooMany),
+        env(DotenvProblem::OutOfSecretMemory(OutOfSecretMemory)),
+        json(JsonProblem::Syntax),
+        json(JsonProblem::Truncated),
+        json(JsonProblem::NotAnObject),
+        json(JsonProblem::List { name: name() }),
+        json(JsonProblem::Null { name: name() }),
+        json(JsonProblem::Number { name: name() }),
+        json(JsonProblem::Name { name: "a b".into(), reason: InvalidKey::Character }),
+        json(JsonProblem::Duplicate { name: name() }),
+        json(JsonProblem::TooMany),
+        json(JsonProblem::OutOfSecretMemory(OutOfSecretMemory)),
+    ];
+    all.into_iter().map(Error::from).collect()
+}
+
+fn export() -> Vec<Error> {
+    use ExportError::*;
+    let clashes = vec![
+        Clash::Both { first: "a-b".into(), second: "a/b".into(), name: "A_B".into() },
+        Clash::None("1".into()),
+    ];
+    let all = [
+        NothingToExport,
+        NoMatch("web/*".into()),
+        NotAVariable("A-B=a".into()),
+        NamedPattern("A=db/*".into()),
+        NotAKey { key: "db//password".into(), reason: InvalidKey::EmptySegment },
+        Names(clashes),
+        NotAKubernetesName,
+        NoGithubFile,
+        Terminal,
+    ];
+    all.into_iter().map(|error| CommandError::from(error).into()).collect()
+}
