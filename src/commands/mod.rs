@@ -26,6 +26,7 @@ mod schema;
 mod set;
 mod status;
 mod takeover;
+mod told;
 mod versions;
 
 use std::{env, io, path::PathBuf};
@@ -195,104 +196,6 @@ pub enum CommandError {
     /// There is no memory for the value.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
-}
-
-impl CommandError {
-    /// Everything that there is to say about it.
-    #[must_use]
-    pub fn told(&self) -> Vec<Told> {
-        let hint = |hint: &str| Some(hint.to_owned());
-        match self {
-            Self::NoValue => {
-                vec![Told::new(self, hint("use --stdin, --from-file FILE or --generate"))]
-            }
-            Self::NotKeys(all) => all.iter().map(|name| Told::new(name, name.hint())).collect(),
-            Self::WouldOverwrite(keys) => {
-                of_each(keys, "exists already", "--overwrite replaces what exists")
-            }
-            Self::OtherValues(keys) => {
-                let own = "use a profile for this project alone: pds init -p PROFILE";
-                of_each(keys, "has another value already", own)
-            }
-            Self::ReadBack(_) => {
-                vec![Told::new(self, hint("the file is left as it is; pds check"))]
-            }
-            Self::WouldNotStart { told, .. } => told.clone(),
-            Self::NoVariable { nearest, .. } => {
-                let nearest = nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
-                vec![Told::new(self, nearest)]
-            }
-            Self::Dotenv(error) => {
-                vec![Told::new(self, error.problem.hint().map(str::to_owned))]
-            }
-            Self::Json(error) => vec![Told::new(self, error.problem.hint().map(str::to_owned))],
-            Self::Yaml(error) => vec![Told::new(self, error.problem.hint().map(str::to_owned))],
-            Self::Pass(error) => vec![Told::new(self, error.hint().map(str::to_owned))],
-            Self::NotSet(all) => {
-                let told = |name| format!("`{}` is not set", crate::say::escaped(name));
-                all.iter().map(|name| Told::new(told(name), None)).collect()
-            }
-            Self::UnknownFormat(_) => vec![Told::new(self, hint("say which: --format env"))],
-            Self::OutOfSecretMemory(_) => {
-                vec![Told::new(self, hint("raise RLIMIT_MEMLOCK (`ulimit -l`)"))]
-            }
-            Self::FileTooLong => vec![Told::new(self, hint("split it into several"))],
-            Self::FileExists(_) => vec![Told::new(self, hint("choose another name, or remove it"))],
-            Self::NotABackup { .. } => {
-                vec![Told::new(self, hint("try an earlier backup; nothing was changed"))]
-            }
-            Self::VaultExists(_) => {
-                vec![Told::new(self, hint("--replace puts the backup in its place"))]
-            }
-            Self::NoVersion { key, .. } => {
-                vec![Told::new(self, Some(format!("pds history {}", crate::say::escaped(key))))]
-            }
-            Self::OtherProfile { .. } => vec![Told::new(self, hint("leave `-p` out"))],
-            Self::NotAClient(_) => {
-                vec![Told::new(self, hint("1 to 32 letters, digits, `_` and `-`"))]
-            }
-            Self::NotAGrant(_) => {
-                vec![Told::new(self, hint("such as --grant 'work:db/*:get,list'"))]
-            }
-            Self::TrailNotChecked { profile } => {
-                let option = crate::client::profile_option(profile);
-                vec![Told::new(self, Some(format!("pds unlock{option}, and try again")))]
-            }
-            Self::Export(error) => error.told(),
-            Self::Said => Vec::new(),
-            _ => vec![Told::new(self, None)],
-        }
-    }
-
-    /// The exit status.
-    #[must_use]
-    pub fn exit_status(&self) -> i32 {
-        match self {
-            Self::Export(error) => error.exit_status(),
-            Self::WouldNotStart { status, .. } => *status,
-            Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
-            Self::NotAKey { .. }
-            | Self::NotAClient(_)
-            | Self::NotAGrant(_)
-            | Self::Generate(_)
-            | Self::UnknownFormat(_)
-            | Self::OtherProfile { .. }
-            | Self::NoExpiry(_)
-            | Self::NotATime { .. } => 2,
-            Self::TrailNotChecked { .. } => 3,
-            _ => 1,
-        }
-    }
-}
-
-/// The same of each key, and once what to do about it.
-fn of_each(keys: &[String], what: &str, hint: &str) -> Vec<Told> {
-    let message = |key| format!("`{}` {what}", crate::say::escaped(key));
-    let mut told: Vec<_> = keys.iter().map(|key| Told::new(message(key), None)).collect();
-    if let Some(last) = told.last_mut() {
-        last.hint = Some(hint.to_owned());
-    }
-    told
 }
 
 /// Does what the command line says.

@@ -1,0 +1,90 @@
+//! What a command's own failure is said to be, what to do about it, and its exit status.
+
+use super::CommandError;
+use crate::say::{Told, escaped};
+
+impl CommandError {
+    /// Everything that there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        match self {
+            Self::NotKeys(all) => all.iter().map(|name| Told::new(name, name.hint())).collect(),
+            Self::WouldOverwrite(keys) => {
+                of_each(keys, "exists already", "--overwrite replaces what exists")
+            }
+            Self::OtherValues(keys) => {
+                let own = "use a profile for this project alone: pds init -p PROFILE";
+                of_each(keys, "has another value already", own)
+            }
+            Self::NotSet(all) => {
+                let told = |name| format!("`{}` is not set", escaped(name));
+                all.iter().map(|name| Told::new(told(name), None)).collect()
+            }
+            Self::WouldNotStart { told, .. } => told.clone(),
+            Self::Export(error) => error.told(),
+            Self::Said => Vec::new(),
+            _ => vec![Told::new(self, self.hint())],
+        }
+    }
+
+    /// What to do about it, where it is one thing.
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoVariable { nearest, .. } => {
+                return nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
+            }
+            Self::NoVersion { key, .. } => return Some(format!("pds history {}", escaped(key))),
+            Self::TrailNotChecked { profile } => {
+                let option = crate::client::profile_option(profile);
+                return Some(format!("pds unlock{option}, and try again"));
+            }
+            Self::Dotenv(error) => error.problem.hint()?,
+            Self::Json(error) => error.problem.hint()?,
+            Self::Yaml(error) => error.problem.hint()?,
+            Self::Pass(error) => error.hint()?,
+            Self::NoValue => "use --stdin, --from-file FILE or --generate",
+            Self::ReadBack(_) => "the file is left as it is; pds check",
+            Self::UnknownFormat(_) => "say which: --format env",
+            Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
+            Self::FileTooLong => "split it into several",
+            Self::FileExists(_) => "choose another name, or remove it",
+            Self::NotABackup { .. } => "try an earlier backup; nothing was changed",
+            Self::VaultExists(_) => "--replace puts the backup in its place",
+            Self::OtherProfile { .. } => "leave `-p` out",
+            Self::NotAClient(_) => "1 to 32 letters, digits, `_` and `-`",
+            Self::NotAGrant(_) => "such as --grant 'work:db/*:get,list'",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn exit_status(&self) -> i32 {
+        match self {
+            Self::Export(error) => error.exit_status(),
+            Self::WouldNotStart { status, .. } => *status,
+            Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
+            Self::NotAKey { .. }
+            | Self::NotAClient(_)
+            | Self::NotAGrant(_)
+            | Self::Generate(_)
+            | Self::UnknownFormat(_)
+            | Self::OtherProfile { .. }
+            | Self::NoExpiry(_)
+            | Self::NotATime { .. } => 2,
+            Self::TrailNotChecked { .. } => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// The same of each key, and once what to do about it.
+fn of_each(keys: &[String], what: &str, hint: &str) -> Vec<Told> {
+    let message = |key| format!("`{}` {what}", escaped(key));
+    let mut told: Vec<_> = keys.iter().map(|key| Told::new(message(key), None)).collect();
+    if let Some(last) = told.last_mut() {
+        last.hint = Some(hint.to_owned());
+    }
+    told
+}
