@@ -8,7 +8,10 @@ use pds::{
         CommandError,
         backup::NotABackup,
         export::{Clash, ExportError},
-        import::{DotenvError, DotenvProblem, JsonError, JsonProblem, NotAKey},
+        import::{
+            DotenvError, DotenvProblem, JsonError, JsonProblem, NotAKey, PassError, YamlError,
+            YamlProblem,
+        },
     },
     config::ConfigError,
     daemon::DaemonError,
@@ -267,6 +270,8 @@ fn command() -> Vec<Error> {
 fn import() -> Vec<Error> {
     let env = |problem| CommandError::Dotenv(DotenvError { line: 3, column: 7, problem });
     let json = |problem| CommandError::Json(JsonError { line: 3, column: 7, problem });
+    let yaml = |problem| CommandError::Yaml(YamlError { line: 3, column: 7, problem });
+    let store = || path("/home/me/.password-store");
     let name = || "DB_PASSWORD".to_owned();
     let all = [
         env(DotenvProblem::Name),
@@ -289,6 +294,24 @@ fn import() -> Vec<Error> {
         json(JsonProblem::Duplicate { name: name() }),
         json(JsonProblem::TooMany),
         json(JsonProblem::OutOfSecretMemory(OutOfSecretMemory)),
+        yaml(YamlProblem::Syntax),
+        yaml(YamlProblem::NotText),
+        yaml(YamlProblem::NotAMapping),
+        yaml(YamlProblem::Several),
+        yaml(YamlProblem::NotAName),
+        yaml(YamlProblem::Alias),
+        yaml(YamlProblem::Tag),
+        yaml(YamlProblem::Deep),
+        CommandError::Pass(PassError::NoHome),
+        CommandError::Pass(PassError::NoEntry { name: path("work"), store: store() }),
+        CommandError::Pass(PassError::Both {
+            first: "a b".into(),
+            second: "a_b".into(),
+            key: "a_b".into(),
+        }),
+        CommandError::Pass(PassError::NoGpg(denied())),
+        CommandError::Pass(PassError::Gpg("work/mail".into())),
+        CommandError::NotSet(vec!["DB_PASSWORD".into()]),
     ];
     all.into_iter().map(Error::from).collect()
 }

@@ -88,13 +88,14 @@ const LOGGED_ONLY: [&str; 8] = [
 ];
 
 /// Titles of several errors, each of which is said instead, and what nobody meets.
-const TITLES: [&str; 12] = [
+const TITLES: [&str; 13] = [
     "no",
     "some keys exist already",
     "some keys have no name of their own",
     "some names can't be keys",
     "some values can't be exported",
     "some values can't be in an environment",
+    "some variables are not set",
     "some variables can't be set",
     "the block is smaller than the environment",
     "the command and its environment are too large",

@@ -17,7 +17,9 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
 
 /// One call as a person sees it: what was typed, what was said, the exit status.
 fn shown(sandbox: &Sandbox, arguments: &[&str]) -> String {
-    let outcome = sandbox.pds(arguments).done();
+    // What else is installed here must not change a word.
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    let outcome = sandbox.pds(arguments).env("PATH", path).done();
     let words = shell_words::join(arguments);
     let text = format!("$ pds {words}\n{}[{}]\n\n", outcome.stderr(), outcome.status());
     let home = sandbox.path("");
@@ -114,7 +116,14 @@ fn session() -> String {
 fn exported() -> String {
     let sandbox = Sandbox::ready();
     sandbox.set("a", "two\nlines");
-    let calls: [&[&str]; 3] = [
+    fs::create_dir_all(sandbox.path(".password-store/work")).unwrap();
+    fs::write(sandbox.path(".password-store/work/me@example.org.gpg"), "").unwrap();
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    fs::write(sandbox.path("bin/gpg"), "#!/bin/sh\necho value\n").unwrap();
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.path("bin/gpg"), executable).unwrap();
+    let calls: [&[&str]; 4] = [
+        &["import", "--from", "pass", "--dry-run", "work"],
         &["export", "--format", "docker", "A=a"],
         &["export", "--format", "json", "a", "--output", "values.json"],
         &["export", "--format", "json", "a", "--output", "values.json"],
