@@ -228,7 +228,14 @@ fn requests() -> Vec<Request<'static>> {
         || ManifestClaim { path: "/m", owner: 0, items: vec![], profiles: vec![PROFILE] };
     let entries = || vec![ImportEntry { key: "b", value: Plaintext(b"v") }];
     let import = || Import { profile: PROFILE, entries: entries(), overwrite: true };
-    let entry = Entry { profiles: vec![PROFILE], key: KEY, required: true };
+    let entry = || Entry { profiles: vec![PROFILE], key: KEY, required: true };
+    let batch = |check_only| Batch {
+        entries: vec![entry()],
+        manifest: None,
+        project: None,
+        command: None,
+        check_only,
+    };
     let header = Plaintext(b"no header");
     vec![
         Request::Status,
@@ -236,13 +243,8 @@ fn requests() -> Vec<Request<'static>> {
         Request::Create(unlock("new")),
         Request::Lock(None),
         Request::Lock(Some(PROFILE)),
-        Request::Resolve(Batch {
-            entries: vec![entry],
-            manifest: None,
-            project: None,
-            command: None,
-            check_only: false,
-        }),
+        Request::Resolve(batch(false)),
+        Request::Look(batch(true)),
         Request::Get(AT),
         Request::Set(Set {
             at: AT,
