@@ -6,7 +6,7 @@
 _pds_below() {
     list=()
     case $1 in
-        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
+        '') list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check explain schema allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
         audit) list=(show follow verify) ;;
         client) list=(add list revoke) ;;
     esac
@@ -31,7 +31,9 @@ _pds_options() {
         passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
         backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         restore) list=(--replace --list -p --profile --password-file --no-prompt -h --help) ;;
-        check) list=(-m --manifest -p --profile --json --client-key -h --help) ;;
+        check) list=(-m --manifest -p --profile --no-values --json --client-key -h --help) ;;
+        explain) list=(-m --manifest -p --profile --json --client-key -h --help) ;;
+        schema) list=(-h --help) ;;
         allow) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         disallow) list=(-p --profile --password-file --no-prompt -h --help) ;;
         unlock) list=(--accept-older -p --profile --password-file --no-prompt --client-key -h --help) ;;
@@ -58,7 +60,7 @@ _pds_takes() {
     kind=''
     list=()
     case "$1 $2" in
-        'rename '2 | *' --expires' | *' --from-env' | *' --grant' | *' --idle' | *' --name' | *' --prefix' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version') kind=free ;;
+        'rename '2 | 'explain '1 | *' --expires' | *' --from-env' | *' --grant' | *' --idle' | *' --name' | *' --prefix' | *' --since' | *' --to' | *' --ttl' | *' --uid' | *' --until' | 'get --version') kind=free ;;
         'man '1) kind=words list=(1 5 8) ;;
         'completions '1) kind=words list=(bash zsh fish) ;;
         'import --format') kind=words list=(env json yaml) ;;
@@ -66,7 +68,7 @@ _pds_takes() {
         *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32 password:24 uuid) ;;
         *' --from') kind=words list=(pass) ;;
-        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
+        'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check explain schema allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;
         'import '1 | 'backup '1 | 'restore '1 | 'allow '1 | 'disallow '1 | *' --client-key' | *' --from-file' | *' --key-file' | *' --manifest' | *' --new-password-file' | *' --output' | *' --password-file' | *' -m' | *' -o') kind=file ;;
         *' --env' | *' -e') kind=assignments ;;
         'client add '1 | 'client revoke '1 | *' --client') kind=clients ;;

@@ -87,8 +87,8 @@ function __pds_program
 end
 
 complete -c pds -f
-set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop completions man help
-set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'run --client-key' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'set --client-key' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'get --client-key' 'history -p' 'history --profile' 'history --password-file' 'history --client-key' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'rollback --client-key' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'delete --client-key' 'rm --client-key' 'rename -p' 'rename --profile' 'rename --password-file' 'rename --client-key' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'list --client-key' 'ls --client-key' 'import --format' 'import --from' 'import --from-env' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'import --client-key' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'check --client-key' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'unlock --client-key' 'lock -p' 'lock --profile' 'lock --client-key' 'status --client-key' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'client add --grant' 'client add --uid' 'client add --key-file' 'daemon --ttl' 'daemon --idle'
+set -g __pds_commands '' run init set get history rollback delete rm rename list ls import export passwd backup restore check explain schema allow disallow unlock lock status doctor audit 'audit show' 'audit follow' 'audit verify' client 'client add' 'client list' 'client revoke' daemon stop completions man help
+set -g __pds_takers 'run -m' 'run --manifest' 'run -p' 'run --profile' 'run -e' 'run --env' 'run --password-file' 'run --client-key' 'init -p' 'init --profile' 'init --password-file' 'set --from-file' 'set --expires' 'set -p' 'set --profile' 'set --password-file' 'set --client-key' 'get --version' 'get -p' 'get --profile' 'get --password-file' 'get --client-key' 'history -p' 'history --profile' 'history --password-file' 'history --client-key' 'rollback --to' 'rollback -p' 'rollback --profile' 'rollback --password-file' 'rollback --client-key' 'delete -p' 'delete --profile' 'rm -p' 'rm --profile' 'delete --password-file' 'rm --password-file' 'delete --client-key' 'rm --client-key' 'rename -p' 'rename --profile' 'rename --password-file' 'rename --client-key' 'list -p' 'list --profile' 'ls -p' 'ls --profile' 'list --password-file' 'ls --password-file' 'list --client-key' 'ls --client-key' 'import --format' 'import --from' 'import --from-env' 'import --prefix' 'import -p' 'import --profile' 'import --password-file' 'import --client-key' 'export --format' 'export -m' 'export --manifest' 'export -o' 'export --output' 'export --name' 'export -p' 'export --profile' 'export --password-file' 'passwd --new-password-file' 'passwd -p' 'passwd --profile' 'passwd --password-file' 'backup -p' 'backup --profile' 'backup --password-file' 'restore -p' 'restore --profile' 'restore --password-file' 'check -m' 'check --manifest' 'check -p' 'check --profile' 'check --client-key' 'explain -m' 'explain --manifest' 'explain -p' 'explain --profile' 'explain --client-key' 'allow -p' 'allow --profile' 'allow --password-file' 'disallow -p' 'disallow --profile' 'disallow --password-file' 'unlock -p' 'unlock --profile' 'unlock --password-file' 'unlock --client-key' 'lock -p' 'lock --profile' 'lock --client-key' 'status --client-key' 'audit show --key' 'audit show --client' 'audit show --project' 'audit show --outcome' 'audit show --since' 'audit show --until' 'audit follow --key' 'audit follow --client' 'audit follow --project' 'audit follow --outcome' 'client add --grant' 'client add --uid' 'client add --key-file' 'daemon --ttl' 'daemon --idle'
 
 complete -c pds -n '__pds_end \'\'' -a run -d 'run a command with the secrets that the manifest asks for'
 complete -c pds -n '__pds_end \'\'' -a init -d 'make a vault, and a manifest if the folder has none'
@@ -107,6 +107,8 @@ complete -c pds -n '__pds_end \'\'' -a passwd -d 'change a profile\'s password'
 complete -c pds -n '__pds_end \'\'' -a backup -d 'write a profile\'s vault, encrypted as it is, to one file'
 complete -c pds -n '__pds_end \'\'' -a restore -d 'put a vault back from a backup'
 complete -c pds -n '__pds_end \'\'' -a check -d 'tell whether `run` would start'
+complete -c pds -n '__pds_end \'\'' -a explain -d 'show what a variable will be, from where, and what it stands in the place of'
+complete -c pds -n '__pds_end \'\'' -a schema -d 'print the JSON schema of pds.toml, for editors'
 complete -c pds -n '__pds_end \'\'' -a allow -d 'approve what a manifest asks for'
 complete -c pds -n '__pds_end \'\'' -a disallow -d 'take a manifest\'s approval back'
 complete -c pds -n '__pds_end \'\'' -a unlock -d 'unlock a profile'
@@ -245,9 +247,18 @@ complete -c pds -n '__pds_at restore; and __pds_place 1 1' -F
 
 complete -c pds -n '__pds_at check' -s m -l manifest -r -F -d 'the manifest'
 complete -c pds -n '__pds_at check' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at check' -l no-values -d 'look at the manifest alone'
 complete -c pds -n '__pds_at check' -l json -d 'print a JSON object'
 complete -c pds -n '__pds_at check' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
 complete -c pds -n '__pds_at check' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at explain' -s m -l manifest -r -F -d 'the manifest'
+complete -c pds -n '__pds_at explain' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
+complete -c pds -n '__pds_at explain' -l json -d 'print a JSON array'
+complete -c pds -n '__pds_at explain' -l client-key -r -F -d 'ask as the enrolled client whose key this is'
+complete -c pds -n '__pds_at explain' -s h -l help -d 'print help'
+
+complete -c pds -n '__pds_at schema' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at allow' -l list -d 'list the approved manifests instead'
 complete -c pds -n '__pds_at allow' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
@@ -334,4 +345,4 @@ complete -c pds -n '__pds_at completions; and __pds_place 1 1' -a 'bash zsh fish
 complete -c pds -n '__pds_at man' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at man; and __pds_place 1 1' -a '1 5 8'
 
-complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check allow disallow unlock lock status doctor audit client daemon stop completions man help'
+complete -c pds -n '__pds_at help; and __pds_place 1 1' -a 'run init set get history rollback delete rm rename list ls import export passwd backup restore check explain schema allow disallow unlock lock status doctor audit client daemon stop completions man help'
