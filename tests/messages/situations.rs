@@ -128,7 +128,11 @@ fn exported() -> String {
         &["export", "--format", "json", "a", "--output", "values.json"],
         &["export", "--format", "json", "a", "--output", "values.json"],
     ];
-    calls.iter().map(|call| shown(&sandbox, call)).collect()
+    let said: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
+    let helper = sandbox.path("bin/git-credential-pds");
+    std::os::unix::fs::symlink(crate::support::program(), &helper).unwrap();
+    let git = sandbox.program(helper.to_str().unwrap(), ["get"]).input("host").done();
+    format!("{said}$ git-credential-pds get\n{}[{}]\n", git.stderr(), git.status())
 }
 
 /// What is asked for, and what keeps a run from starting.
