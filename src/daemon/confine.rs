@@ -111,7 +111,7 @@ fn never() -> impl Iterator<Item = libc::c_long> {
     calls().chain(others)
 }
 
-/// Ends the process at once when it makes a call of [`never`], or opens a socket that
+/// Ends the process at once when it makes a call of [`never()`], or opens a socket that
 /// is not a Unix one. An error could be ignored by whoever has taken over; the end can't.
 fn restrict_calls() -> Result<(), DaemonError> {
     let unconfined = |_| DaemonError::Unconfined;

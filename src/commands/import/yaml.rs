@@ -52,7 +52,7 @@ pub enum YamlProblem {
     /// `!tag`, but for `!!str` and what means nothing else.
     #[error("a tag stands here that would change the value")]
     Tag,
-    /// Deeper than [`YAML_MAX_DEPTH`].
+    /// Deeper than `YAML_MAX_DEPTH`.
     #[error("mappings are nested at most {YAML_MAX_DEPTH} deep")]
     Deep,
     /// What is wrong in JSON as well.
