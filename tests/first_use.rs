@@ -139,10 +139,10 @@ fn without_a_terminal_nothing_is_asked_and_the_hint_is_the_command_that_helps() 
     assert!(!sandbox.home("data/vaults/default").exists());
     let sandbox = sandbox.vault("default");
     sandbox.pds(["allow"]).done().code(0).end();
-    let outcome = sandbox.pds(SHOW).done().code(125).mentions("hint: pds set token");
-    outcome.mentions("hint: pds set other").end();
+    let outcome = sandbox.pds(SHOW).done().code(125).mentions("pds set token");
+    outcome.mentions("pds set other").end();
     let outcome = Terminal::run(&sandbox, &quiet).end().0.code(125);
-    outcome.mentions("hint: pds set token").end();
+    outcome.mentions("pds set token").end();
 }
 
 #[test]

@@ -227,8 +227,15 @@ impl Refusal {
 /// very command that helps; the rest one by one, before it.
 #[must_use]
 pub(super) fn told(refusals: &[Refusal]) -> Vec<Told> {
+    // Two variables may ask for one key.
+    let mut seen: Vec<&Refusal> = Vec::new();
+    for refusal in refusals {
+        if !seen.contains(&refusal) {
+            seen.push(refusal);
+        }
+    }
     let (keys, others): (Vec<&Refusal>, Vec<_>) =
-        refusals.iter().partition(|refusal| refusal.state().is_some());
+        seen.into_iter().partition(|refusal| refusal.state().is_some());
     let one = |refusal: &Refusal| Told::new(refusal.message(), refusal.hint());
     let mut told: Vec<_> = others.into_iter().map(one).collect();
     if let [only] = keys.as_slice() {
