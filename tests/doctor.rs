@@ -29,7 +29,7 @@ const MEMFD_SECRET: &str = "447";
 const LANDLOCK_CREATE_RULESET: &str = "444";
 
 /// What `list` ends with where there is no vault; a daemon runs by then.
-const NO_VAULT: i32 = 3;
+const NO_VAULT: i32 = 4;
 
 /// The state and the hint of one check.
 fn check(report: &Value, name: &str) -> (String, String) {
