@@ -336,6 +336,34 @@ fn no_value_and_no_length_of_one_is_in_the_trail_the_log_or_a_message() {
 }
 
 #[test]
+fn a_line_that_is_forged_behind_the_last_one_is_found_while_the_daemon_runs() {
+    let sandbox = Sandbox::unlocked();
+    sandbox.set("a", b"v");
+    let file = sandbox.trail_files().pop().unwrap();
+    let before = sandbox.run(&["audit", "verify"]);
+    assert!(before.status.success(), "{}", text(&before.stdout));
+    let lines = fs::read_to_string(&file).unwrap();
+    let forged = lines.lines().last().unwrap().replace("verify", "forged");
+    let mut trail = File::options().append(true).open(&file).unwrap();
+    writeln!(trail, "{forged}").unwrap();
+    let verified = sandbox.run(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", text(&verified.stdout));
+    assert!(text(&verified.stdout).contains("inserted"), "{}", text(&verified.stdout));
+}
+
+#[test]
+fn what_stands_behind_a_closing_line_was_no_write_that_was_cut_off() {
+    let sandbox = Sandbox::unlocked();
+    sandbox.ok(&["stop"]);
+    let file = sandbox.trail_files().pop().unwrap();
+    writeln!(File::options().append(true).open(&file).unwrap(), "garbage").unwrap();
+    sandbox.unlock();
+    let verified = sandbox.run(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", text(&verified.stdout));
+    assert!(text(&verified.stdout).contains("inserted"), "{}", text(&verified.stdout));
+}
+
+#[test]
 fn ten_thousand_denials_make_a_bounded_number_of_lines() {
     const DENIALS: u64 = 10_000;
     let sandbox = Sandbox::unlocked();

@@ -124,7 +124,8 @@ fn the_command_that_is_hinted_at_mends_what_is_open_to_others() {
     let sandbox = Sandbox::new().vault("default");
     let header = sandbox.home("data/vaults/default/header");
     let config = sandbox.home("config");
-    for (path, mode) in [(&header, 0o644), (&config, 0o777)] {
+    let trail = sandbox.home("state/audit/00000001.jsonl");
+    for (path, mode) in [(&header, 0o644), (&config, 0o777), (&trail, 0o640)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
     let (report, status) = doctor(&sandbox);

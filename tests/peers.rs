@@ -8,6 +8,7 @@ use std::{
         fs::PermissionsExt,
         net::{UnixListener, UnixStream},
     },
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread,
 };
@@ -121,12 +122,25 @@ fn a_first_frame_flipped_cut_or_trailed_anywhere_is_closed() {
 
 type Change = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send>;
 
-/// Stands in the daemon's place: hands its handshake on, the answer changed.
-fn lie(sandbox: &Sandbox) -> Arc<Mutex<Change>> {
-    let (socket, real) = (sandbox.socket(), sandbox.home("run/real.sock"));
-    fs::rename(&socket, &real).unwrap();
+/// Stands in the daemon's place: hands its handshake on, the answer changed. Returns the
+/// home of whoever is lied to; in the daemon's own place it would lock and give way.
+fn lie(sandbox: &Sandbox) -> (PathBuf, Arc<Mutex<Change>>) {
+    let (home, real) = (sandbox.path("liar"), sandbox.socket());
+    let private = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for folder in ["data", "run"] {
+        fs::create_dir_all(home.join(folder)).unwrap();
+        private(&home.join(folder), 0o700);
+    }
+    for key in ["launcher.key", "daemon.pub"] {
+        fs::copy(sandbox.home("data").join(key), home.join("data").join(key)).unwrap();
+    }
+    let socket = home.join("run/pds.sock");
+    fs::write(home.join("data/lock"), socket.as_os_str().as_encoded_bytes()).unwrap();
+    private(&home.join("data/lock"), 0o600);
     let listener = UnixListener::bind(&socket).unwrap();
-    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).unwrap();
+    private(&socket, 0o600);
     let change: Arc<Mutex<Change>> = Arc::new(Mutex::new(Box::new(|answer| answer)));
     let now = Arc::clone(&change);
     thread::spawn(move || {
@@ -140,17 +154,17 @@ fn lie(sandbox: &Sandbox) -> Arc<Mutex<Change>> {
             let _ = client.read_to_end(&mut Vec::new());
         }
     });
-    change
+    (home, change)
 }
 
 #[test]
 fn an_answer_to_the_handshake_flipped_cut_or_trailed_anywhere_is_an_error_of_the_client() {
     let sandbox = Sandbox::ready();
     sandbox.set("k", "v");
-    let change = lie(&sandbox);
+    let (home, change) = lie(&sandbox);
     let refused = |what: &str, change_to: Change| {
         *change.lock().unwrap() = change_to;
-        let outcome = sandbox.pds(["get", "k", "--no-prompt"]).done();
+        let outcome = sandbox.pds(["get", "k", "--no-prompt"]).env("PDS_HOME", &home).done();
         let said = outcome.stderr();
         assert!(outcome.0.stdout.is_empty(), "{what}");
         assert!([1, 6].contains(&outcome.status()), "{what}: {} {said}", outcome.status());
@@ -168,7 +182,6 @@ fn an_answer_to_the_handshake_flipped_cut_or_trailed_anywhere_is_an_error_of_the
         let trail = move |answer: Vec<u8>| framed(&[answer, vec![0; more]].concat());
         refused(&format!("{more} more"), Box::new(trail));
     }
-    fs::rename(sandbox.home("run/real.sock"), sandbox.socket()).unwrap();
     assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
 }
 

@@ -210,7 +210,11 @@ pub(super) async fn take_in(
     let (store, history) = (unlocked.store, settings.history);
     let (heads, header) = (daemon.home.audit_heads(), unlocked.header);
     let to = recipient(profile, &header);
+    let suspect = daemon.vaults.is_suspect(profile) && !unlocked.integrity_checked;
     let prepared = tokio::task::spawn_blocking(move || {
+        if suspect {
+            store.integrity_check()?;
+        }
         store.keep_history(history)?;
         let approvals = store.approvals_list()?;
         let note = head_note(heads, &header, &store)?;
@@ -228,7 +232,8 @@ pub(super) async fn take_in(
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
     daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals, note);
-    if !unlocked.integrity_checked {
+    daemon.vaults.acquit(profile);
+    if !unlocked.integrity_checked && !suspect {
         check_beside(daemon, profile, checked);
     }
     Ok(())
@@ -295,7 +300,7 @@ fn check_beside(daemon: &Daemon, profile: &TrustProfileName, store: crate::store
             && error != crate::store::StoreError::Locked
         {
             tracing::error!(%profile, %error, "locked: the vault is damaged");
-            vaults.lock_profile(&profile);
+            vaults.lock_damaged(&profile);
         }
     });
 }

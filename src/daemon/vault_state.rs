@@ -31,6 +31,9 @@ pub struct VaultState {
     master_keys: HashMap<TrustProfileName, SecureBytes>,
     active: HashSet<TrustProfileName>,
     vaults: HashMap<TrustProfileName, OpenVault>,
+    /// Profiles whose vault was found damaged while it served: it is checked whole before it
+    /// serves again, so that who unlocks it is told.
+    suspect: HashSet<TrustProfileName>,
     unlocked_so_far: u64,
 }
 
@@ -169,6 +172,22 @@ impl Vaults {
         // Wiped long since, but secret memory all the same.
         spare::give_up();
         self.keyring.revoke(profile);
+    }
+
+    /// Locks a profile whose vault was found damaged.
+    pub(super) fn lock_damaged(&self, profile: &TrustProfileName) {
+        self.state().suspect.insert(profile.clone());
+        self.lock_profile(profile);
+    }
+
+    /// Whether the vault was found damaged when it served last.
+    pub(super) fn is_suspect(&self, profile: &TrustProfileName) -> bool {
+        self.state().suspect.contains(profile)
+    }
+
+    /// The vault was found whole.
+    pub(super) fn acquit(&self, profile: &TrustProfileName) {
+        self.state().suspect.remove(profile);
     }
 
     /// Locks everything; says which profiles that were.

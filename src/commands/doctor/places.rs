@@ -53,19 +53,20 @@ fn places(home: &Home) -> Vec<(PathBuf, u32)> {
         home.audit_heads(),
     ];
     places.extend(files.map(|path| (path, OPEN)));
-    places.extend(below(&home.vaults()).into_iter().map(|path| (path, OPEN)));
+    let generations = home.state.join("generations");
+    let notes = [home.audit(), home.audit_heads(), generations.clone()];
+    places.push((generations, OPEN));
+    places.extend(notes.iter().flat_map(|folder| entries(folder)).map(|path| (path, OPEN)));
+    // The profiles' folders and the files in them.
+    let profiles = entries(&home.vaults());
+    places.extend(profiles.iter().flat_map(|profile| entries(profile)).map(|path| (path, OPEN)));
+    places.extend(profiles.into_iter().map(|path| (path, OPEN)));
     places
 }
 
-/// The profiles' folders and the files in them.
-fn below(vaults: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| {
-        let read = std::fs::read_dir(folder);
-        read.into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
-    };
-    let profiles = entries(vaults);
-    let files: Vec<PathBuf> = profiles.iter().flat_map(|profile| entries(profile)).collect();
-    profiles.into_iter().chain(files).collect()
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = std::fs::read_dir(folder);
+    read.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 fn judge(path: PathBuf, refused: u32) -> Option<Open> {

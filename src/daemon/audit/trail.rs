@@ -39,6 +39,8 @@ pub(super) struct Snapshot {
     pub(super) files: Vec<(u64, File)>,
     /// How long the last of them was.
     pub(super) last_bytes: u64,
+    /// Whether it is longer than what was written to it.
+    pub(super) has_more: bool,
     /// The running segment's last line.
     pub(super) head: Option<Head>,
 }
@@ -211,8 +213,12 @@ impl Trail {
     pub(super) fn snapshot(&self) -> io::Result<Snapshot> {
         let writer = self.writer();
         let open = |(number, path): (u64, PathBuf)| Ok((number, open_for_reading(&path)?));
+        let files: Vec<_> =
+            audit_files(&self.folder)?.into_iter().map(open).collect::<io::Result<_>>()?;
+        let last = files.last().map(|(_, file)| file.metadata()).transpose()?;
         Ok(Snapshot {
-            files: audit_files(&self.folder)?.into_iter().map(open).collect::<io::Result<_>>()?,
+            has_more: last.is_some_and(|last| last.len() > writer.file_bytes),
+            files,
             last_bytes: writer.file_bytes,
             head: writer.head(),
         })

@@ -81,7 +81,7 @@ impl Report {
 /// # Errors
 /// If a file can't be read.
 pub(in crate::daemon) fn verify(trail: &Trail, openers: &[Opener]) -> io::Result<Report> {
-    let Snapshot { files, last_bytes, head } = trail.snapshot()?;
+    let Snapshot { files, last_bytes, has_more, head } = trail.snapshot()?;
     let last = files.last().map(|(number, _)| *number);
     let mut read = Vec::new();
     for (number, file) in files {
@@ -90,7 +90,14 @@ pub(in crate::daemon) fn verify(trail: &Trail, openers: &[Opener]) -> io::Result
         file.take(most.min(FILE_READ_MAX_BYTES)).read_to_end(&mut bytes)?;
         read.push((number, bytes));
     }
-    Ok(check(&read, head.as_ref(), openers))
+    let mut report = check(&read, head.as_ref(), openers);
+    if has_more && let Some((file, bytes)) = read.last() {
+        // Behind what the daemon has written last stands something that it did not write.
+        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let segment = head.as_ref().map_or(0, |head| head.segment);
+        report.add(AuditWhat::Inserted, Place { file: *file, line: lines + 1, segment });
+    }
+    Ok(report)
 }
 
 /// Checks files, oldest first, that are to end with `head`.
@@ -175,7 +182,7 @@ impl Walk<'_> {
     /// What is no line is excused by the next line, if that says that so many bytes
     /// were cut off.
     fn torn(&mut self, file: u64, pieces: &[Piece<'_>], bytes: &[u8]) {
-        let mut good_end = 0;
+        let (mut good_end, mut was_closed) = (0, false);
         let mut bad: Vec<&Piece<'_>> = Vec::new();
         for piece in pieces {
             let Some(line) = &piece.line else {
@@ -183,8 +190,10 @@ impl Walk<'_> {
                 continue;
             };
             let between = (piece.start - good_end) as u64;
-            let excused = between > 0 && line.said.torn + 1 == between;
+            // Behind a closing line no write of the daemon's can have been cut off.
+            let excused = between > 0 && line.said.torn + 1 == between && !was_closed;
             self.strays(file, &mut bad, excused);
+            was_closed = line.said.kind == Kind::Close;
             good_end = piece.end + 1;
         }
         debug_assert!(good_end <= bytes.len());
