@@ -1,10 +1,11 @@
 //! What is unlocked: master keys, active profiles, open vaults.
 //!
-//! The caches are private to this file and entered only with a [`Grant`].
+//! The caches are private to this module and entered only with a [`Grant`].
+
+mod locking;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,8 +21,7 @@ use crate::{
     config::Lifetimes,
     home::Home,
     secret::{SecureBytes, TrustProfileName},
-    store::{Approval, JitDelivery, SqlCipherStore, StoreError},
-    sys::spare,
+    store::{Approval, JitDelivery, SqlCipherStore},
     wire::message::{ManifestClaim, NotApproved, Problem, Reason},
 };
 
@@ -140,79 +140,6 @@ impl Vaults {
             let same = state.vaults.get(profile).is_some_and(|vault| vault.instance == *instance);
             same && state.active.contains(profile)
         })
-    }
-
-    /// Locks one profile, in the order that lets nothing back in: active set,
-    /// cache, SQLCipher's key, store, master key. No fault on the way keeps a
-    /// later step from being done.
-    pub(super) fn lock_profile(&self, profile: &TrustProfileName) {
-        let delivery = {
-            let mut state = self.state();
-            state.active.remove(profile);
-            state.vaults.get(profile).map(|vault| Arc::clone(&vault.delivery))
-        };
-        if let Some(delivery) = delivery {
-            let step = |name, step: &dyn Fn() -> Result<(), StoreError>| match catch_unwind(
-                AssertUnwindSafe(step),
-            ) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%profile, %error, "while locking: {name}"),
-                Err(_) => tracing::error!(%profile, "panic while locking: {name}"),
-            };
-            step("flush", &|| {
-                delivery.close();
-                Ok(())
-            });
-            step("scrub", &|| delivery.store().pragma_rekey_clear());
-        }
-        let vault = self.state().vaults.remove(profile);
-        drop(vault);
-        let master_key = self.state().master_keys.remove(profile);
-        drop(master_key);
-        // Wiped long since, but secret memory all the same.
-        spare::give_up();
-        self.keyring.revoke(profile);
-    }
-
-    /// Locks a profile whose vault was found damaged.
-    pub(super) fn lock_damaged(&self, profile: &TrustProfileName) {
-        self.state().suspect.insert(profile.clone());
-        self.lock_profile(profile);
-    }
-
-    /// Whether the vault was found damaged when it served last.
-    pub(super) fn is_suspect(&self, profile: &TrustProfileName) -> bool {
-        self.state().suspect.contains(profile)
-    }
-
-    /// The vault was found whole.
-    pub(super) fn acquit(&self, profile: &TrustProfileName) {
-        self.state().suspect.remove(profile);
-    }
-
-    /// Locks everything; says which profiles that were.
-    pub(super) fn lock_all(&self) -> Vec<TrustProfileName> {
-        let profiles: Vec<_> = self.state().vaults.keys().cloned().collect();
-        profiles.iter().for_each(|profile| self.lock_profile(profile));
-        profiles
-    }
-
-    /// Locks what has outlived a lifetime and lets expired values vanish.
-    pub(super) fn expire(&self, lifetimes: &Lifetimes, now: Duration) -> Vec<TrustProfileName> {
-        let (mut over, mut deliveries) = (Vec::new(), Vec::new());
-        for (profile, vault) in &self.state().vaults {
-            let left = vault.left(lifetimes, now);
-            if left.is_zero() {
-                over.push(profile.clone());
-            } else {
-                deliveries.push(Arc::clone(&vault.delivery));
-            }
-        }
-        for delivery in deliveries {
-            delivery.sweep();
-        }
-        over.iter().for_each(|profile| self.lock_profile(profile));
-        over
     }
 
     /// Empties every cache, to make room. What was in them can be fetched again.
