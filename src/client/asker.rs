@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 use super::{Client, ClientError, PasswordError, Passwords, Refusal, refusal};
 use crate::{
     home::Home,
-    say::Told,
+    say::{self, Told},
     secret::{SecureBuffer, TrustProfileName},
     wire::message::{self, Plaintext, Problem, Reason, Request, Response, Unlock},
 };
@@ -234,6 +234,7 @@ impl<'a> Asker<'a> {
                 let about = [Wanted { profiles: vec![profile], key: "" }];
                 return Err(AskError::Refused(explain(&problems, &about)));
             }
+            say::note(format_args!("wrong password for profile `{profile}`"));
         }
         Ok(())
     }

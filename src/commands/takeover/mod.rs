@@ -54,10 +54,10 @@ pub(super) struct Takeover {
 /// # Errors
 /// [`Error`]: a mistake in the file, or a question that was not answered. Nothing is done.
 pub(super) fn offer(folder: &Path, may_ask: bool) -> Result<Option<Takeover>, Error> {
-    if !is_there(folder) {
+    if folder.join(ENV_FILE).symlink_metadata().is_err() {
         return Ok(None);
     }
-    if !may_ask {
+    if !may_ask || !is_there(folder) {
         let hint = format!("pds import {ENV_FILE} stores what is in it");
         Told::new(format!("`{ENV_FILE}` is left as it is"), Some(hint)).say();
         return Ok(None);
