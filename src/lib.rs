@@ -56,6 +56,13 @@ pub fn main() -> i32 {
         Ok(cli) => commands::dispatch(&cli.command, inherited),
         Err(usage) => Err(error::Error::Usage(usage)),
     };
+    ended(outcome, is_run)
+}
+
+/// The exit status of what a command came to. What it has left on the stack goes first:
+/// `run` wipes it before it becomes another program, and the others end here.
+fn ended(outcome: Result<(), error::Error>, is_run: bool) -> i32 {
+    sys::stack::wipe_below();
     outcome.map_or_else(|error| error.report(is_run), |()| 0)
 }
 
@@ -65,7 +72,7 @@ fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
         cli::parse_credential(arguments).map_err(error::Error::Usage).and_then(|options| {
             commands::credential::credential(&options, &home::Home::from_environment()?)
         });
-    outcome.map_or_else(|error| error.report(false), |()| 0)
+    ended(outcome, false)
 }
 
 /// The program `pds-daemon`, which `pds` starts. Returns the exit status.

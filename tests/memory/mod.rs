@@ -81,6 +81,10 @@ const CASES: [Case; 9] = [
 
 /// Asks for a long value and is gone when its answer has begun to come.
 fn leave_in_the_middle(sandbox: &Sandbox) {
+    if cfg!(feature = "ipc-field-encryption") {
+        // That build refuses what a stranger sends without sealing it, and nothing comes.
+        return;
+    }
     let mut client = Stranger::launcher(sandbox);
     client.begin(&Request::Get(KeyInProfile { profile: "default", key: LONG }));
     let stream: UnixStream = client.into_stream();
