@@ -25,6 +25,8 @@ mod environment;
 mod export;
 /// Values that are sealed once more on their way.
 mod field;
+/// The files that there are, and those that the manual names.
+mod files;
 /// From nothing to a running command.
 mod first_use;
 /// What a fuzzer starts from, and what it found.
