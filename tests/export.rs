@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::support::{Sandbox, Terminal};
+use crate::support::{Sandbox, Terminal, is_root};
 
 /// Text with whatever a quoting rule could stumble over.
 const TEXTS: &[&str] = &[
@@ -356,7 +356,8 @@ fn many_values_and_long_ones_come_in_as_many_batches_as_they_need() {
     let sandbox = Sandbox::ready();
     let mut json: BTreeMap<String, String> =
         (0..4_100).map(|n| (format!("n/{n:04}"), n.to_string())).collect();
-    for n in 0..10 {
+    // Others have 8 MiB of locked memory, in which a file to import has to fit.
+    for n in 0..if is_root() { 10 } else { 1 } {
         json.insert(format!("long/{n}"), "x".repeat(1 << 20));
     }
     let text = serde_json::to_vec(&json).unwrap();
