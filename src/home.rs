@@ -87,7 +87,8 @@ impl Home {
         })
     }
 
-    fn below(root: &Path) -> Self {
+    /// All four under one folder, as `PDS_HOME` has them.
+    pub(crate) fn below(root: &Path) -> Self {
         Self {
             config: root.join("config"),
             data: root.join("data"),

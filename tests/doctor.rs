@@ -10,22 +10,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Sandbox, is_root, program};
+use crate::support::{MEMFD_SECRET, NO_SUCH_CALL, Sandbox, WITHOUT_CALLS, is_root, program};
 
-/// A filter by which one system call is not there (ENOSYS), for what is exec'd after.
-const WITHOUT_A_CALL: &str = r#"
-import ctypes, os, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-call = int(sys.argv[1])
-code = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)]
-filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter))
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0
-os.execv(sys.argv[2], sys.argv[2:])
-"#;
-/// Their numbers, on x86-64 and on aarch64.
-const MEMFD_SECRET: &str = "447";
+/// Landlock's first call, on every machine.
 const LANDLOCK_CREATE_RULESET: &str = "444";
 
 /// What `list` ends with where there is no vault; a daemon runs by then.
@@ -56,7 +43,7 @@ fn doctor(sandbox: &Sandbox) -> (Value, i32) {
 
 fn without(sandbox: &Sandbox, call: &str, arguments: &[&str]) -> Command {
     let mut command = sandbox.command("python3");
-    command.args(["-c", WITHOUT_A_CALL, call, &program()]).args(arguments);
+    command.args(["-c", WITHOUT_CALLS, NO_SUCH_CALL, call, &program()]).args(arguments);
     command
 }
 

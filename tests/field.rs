@@ -135,7 +135,7 @@ mod with_it {
     };
 
     use super::*;
-    use crate::support::until;
+    use crate::support::{WITHOUT_CALLS, until};
 
     fn keyring_name(sandbox: &Sandbox) -> String {
         let daemon = std::fs::read(sandbox.home("data/daemon.pub")).unwrap();
@@ -277,20 +277,8 @@ mod with_it {
         assert!(answer.contains("Locked"), "the gates speak first: {answer}");
     }
 
-    /// A filter by which there are no keyrings, for what is exec'd after.
-    const WITHOUT_KEYRING: &str = r#"
-import ctypes, os, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-errno = int(sys.argv[1])
-# load the number; is it add_key (248) or keyctl (250)? then errno, else allow
-code = [(0x20, 0, 0, 0), (0x15, 1, 0, 248), (0x15, 0, 1, 250),
-        (0x06, 0, 0, 0x00050000 | errno), (0x06, 0, 0, 0x7fff0000)]
-filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter))
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0
-os.execv(sys.argv[2], sys.argv[2:])
-"#;
+    /// add_key and keyctl, on x86-64: without them there are no keyrings.
+    const KEYRING: &str = "248,250";
 
     #[test]
     fn without_a_keyring_there_is_an_error_and_never_a_value_in_clear() {
@@ -305,7 +293,7 @@ os.execv(sys.argv[2], sys.argv[2:])
         let program = crate::support::program();
         for (errno, text) in [(libc::ENOSYS, "not implemented"), (libc::EPERM, "not permitted")] {
             let errno = errno.to_string();
-            let start = ["-c", WITHOUT_KEYRING, errno.as_str(), program.as_str()];
+            let start = ["-c", WITHOUT_CALLS, errno.as_str(), KEYRING, program.as_str()];
             let pds =
                 |arguments: &[&str]| sandbox.program("python3", [&start[..], arguments].concat());
             let unlock = ["unlock", "--password-file", password.to_str().unwrap()];

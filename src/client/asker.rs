@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 use super::{Client, ClientError, PasswordError, Passwords, Refusal, refusal};
 use crate::{
     home::Home,
-    say::{self, Told},
+    say::Told,
     secret::{SecureBuffer, TrustProfileName},
     wire::message::{self, Plaintext, Problem, Reason, Request, Response, Unlock},
 };
@@ -230,11 +230,12 @@ impl<'a> Asker<'a> {
                 break;
             };
             let wrong = problems.iter().any(|problem| problem.reason == Reason::WrongPassword);
+            let about = [Wanted { profiles: vec![profile], key: "" }];
+            let refused = AskError::Refused(explain(&problems, &about));
             if !wrong || tried >= TRIES_MAX || self.passwords.has_files() {
-                let about = [Wanted { profiles: vec![profile], key: "" }];
-                return Err(AskError::Refused(explain(&problems, &about)));
+                return Err(refused);
             }
-            say::note(format_args!("wrong password for profile `{profile}`"));
+            refused.told().iter().for_each(Told::say);
         }
         Ok(())
     }

@@ -227,14 +227,7 @@ mod tests {
 
     fn registry() -> (tempfile::TempDir, Registry) {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name| folder.path().join(name);
-        let home = Home {
-            config: at("c"),
-            data: at("d"),
-            state: at("s"),
-            runtime: at("r"),
-            client_key: None,
-        };
+        let home = Home::below(folder.path());
         fs::create_dir_all(home.clients()).unwrap();
         let registry = Registry::open(&home, [7; 32]);
         (folder, registry)

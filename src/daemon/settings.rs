@@ -121,14 +121,7 @@ mod tests {
 
     fn settings(text: &str) -> (tempfile::TempDir, Home, Settings) {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name| folder.path().join(name);
-        let home = Home {
-            config: at("c"),
-            data: at("d"),
-            state: at("s"),
-            runtime: at("r"),
-            client_key: None,
-        };
+        let home = Home::below(folder.path());
         std::fs::create_dir(&home.config).unwrap();
         std::fs::write(home.config_file(), text).unwrap();
         let settings = Settings::read(&home, &Options::default()).unwrap();

@@ -93,14 +93,7 @@ impl Ready {
 
     pub(super) async fn started(detached: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name| folder.path().join(name);
-        let home = Home {
-            config: at("c"),
-            data: at("d"),
-            state: at("s"),
-            runtime: at("r"),
-            client_key: None,
-        };
+        let home = Home::below(folder.path());
         place::prepare_folders(&home).unwrap();
         let limits = "[rate.launcher]\nburst = 1000000\nper_second = 1000000\n";
         std::fs::write(home.config_file(), limits).unwrap();

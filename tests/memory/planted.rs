@@ -14,20 +14,7 @@ use pds::{
     store::Vault,
 };
 
-use crate::support::{Patterns, Sandbox, until};
-
-/// A filter by which `memfd_secret` is not there (ENOSYS), for what is exec'd after.
-const WITHOUT_SECRET_MEMORY: &str = r#"
-import ctypes, os, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-# load the number; is it memfd_secret (447)? then errno ENOSYS, else allow
-code = [(0x20, 0, 0, 0), (0x15, 0, 1, 447), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)]
-filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter))
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0
-os.execv(sys.argv[1], sys.argv[1:])
-"#;
+use crate::support::{MEMFD_SECRET, NO_SUCH_CALL, Patterns, Sandbox, WITHOUT_CALLS, until};
 
 /// How a daemon is started: as it is, or without `memfd_secret`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +57,7 @@ impl Daemon {
 /// The program on a kernel that has no `memfd_secret`.
 pub(crate) fn without_secret_memory(sandbox: &Sandbox, program: &str) -> Command {
     let mut command = sandbox.command("python3");
-    command.args(["-c", WITHOUT_SECRET_MEMORY, program]);
+    command.args(["-c", WITHOUT_CALLS, NO_SUCH_CALL, MEMFD_SECRET, program]);
     command
 }
 

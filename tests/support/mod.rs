@@ -1,3 +1,4 @@
+mod absent;
 mod footprint;
 mod nobody;
 mod outcome;
@@ -12,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use absent::{MEMFD_SECRET, NO_SUCH_CALL, WITHOUT_CALLS};
 pub(crate) use footprint::Footprint;
 pub(crate) use nobody::as_nobody;
 pub(crate) use outcome::{Outcome, Pds};
