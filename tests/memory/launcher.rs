@@ -9,6 +9,18 @@ use std::{
 use super::{Daemon, Kernel, Planted, needs_root};
 use crate::support::{Terminal, program, until};
 
+/// Whether a process waits at the entry of this system call, by /proc/PID/syscall.
+///
+/// The execve by which strace began the program is not that: at its end the name of
+/// the program is the new one already, and the number is execve's still. Its registers
+/// are cleared by then, so that it has no argument; what calls execve names a file.
+fn waits_at(pid: u32, number: &str) -> bool {
+    let seen = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let mut fields = seen.split(' ');
+    let (call, first) = (fields.next(), fields.next());
+    call == Some(number) && (number != EXECVE.1 || first.is_some_and(|path| path != "0x0"))
+}
+
 /// Waits until a tracee of `tracer` has stopped at this system call.
 fn stopped_at(tracer: &Child, program: &str, number: &str) -> u32 {
     let mut stopped = None;
@@ -17,10 +29,8 @@ fn stopped_at(tracer: &Child, program: &str, number: &str) -> u32 {
         let pid = fs::read_to_string(children).ok();
         stopped = pid.and_then(|pid| pid.split_whitespace().next()?.parse::<u32>().ok());
         stopped.is_some_and(|pid| {
-            let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}"));
-            let is_pds = read("cmdline").is_ok_and(|line| line.starts_with(program));
-            let call = read("syscall").unwrap_or_default();
-            is_pds && call.split(' ').next() == Some(number)
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline"));
+            line.is_ok_and(|line| line.starts_with(program)) && waits_at(pid, number)
         })
     });
     stopped.unwrap()
@@ -51,7 +61,6 @@ fn at_call<T>(
     seen
 }
 
-// strace itself lets the execve pass that starts pds.
 const EXECVE: (&str, &str) = ("execve", "59");
 const EXIT: (&str, &str) = ("exit_group", "231");
 
