@@ -202,7 +202,9 @@ impl EchoOff {
             }
             termios
         };
-        let guard = Self { fd, termios, handlers: catch_signals(), mask: hold_signals() };
+        // Held back before they are noted: one in between would be noted, and waited past.
+        let mask = hold_signals();
+        let guard = Self { fd, termios, handlers: catch_signals(), mask };
         let mut hidden = termios;
         hidden.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON);
         // A read never waits: that is for `await_input`, which lets signals through.

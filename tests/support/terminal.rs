@@ -49,7 +49,10 @@ impl Terminal {
     ) -> Self {
         let pty = openpty(None, None).unwrap();
         let mut command: Command = sandbox.command("setsid");
-        command.args(["--ctty", &program()]).args(arguments);
+        // Whoever starts the tests in the background of a script has SIGINT ignored, and
+        // that is inherited.
+        let signals = "--default-signal=INT,QUIT,TSTP,HUP,TERM";
+        command.args(["--ctty", "env", signals, &program()]).args(arguments);
         // Standard input is the terminal because setsid(1) takes it from there.
         command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
         let [output, error] = output(&pty.slave);
