@@ -71,6 +71,8 @@ mod run;
 mod said;
 /// What the schema says is what the parser does.
 mod schema;
+/// A daemon that is there and says nothing.
+mod silence;
 /// Who imports whom, and how long a file gets.
 mod structure;
 /// Sandboxes, outcomes and terminals.

@@ -42,6 +42,7 @@ pub(super) fn exchange(
     let keys = keys_for(client, request)?;
     let mut sealed = Vec::new();
     client.channel.seal(field::envelope(request, &keys)?.as_slice(), &mut sealed)?;
+    client.line.allow_silence(super::line::silence_max(request));
     client.round_trip(&sealed, buffer)?;
     let answer = message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)?;
     let opened = match answer {

@@ -11,12 +11,14 @@ use std::{
     os::unix::{
         ffi::OsStringExt,
         fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
-        net::UnixStream,
     },
     path::{Path, PathBuf},
 };
 
-use super::ClientError;
+use super::{
+    ClientError,
+    line::{Awaited, Line},
+};
 use crate::{
     home::Home,
     sys::process::effective_uid,
@@ -84,14 +86,11 @@ impl Endpoint {
     }
 
     /// Connects to the socket, if it and its folder are the user's own.
-    pub(super) fn connect(&self) -> Result<UnixStream, ClientError> {
+    pub(super) fn connect(&self, home: &Home) -> Result<Line, ClientError> {
         if self.is_enrolled {
-            return UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    ClientError::NoDaemonAt(self.socket.clone())
-                }
-                _ => error.into(),
-            });
+            let none = || ClientError::NoDaemonAt(self.socket.clone());
+            return Line::open(&self.socket, Awaited::default())
+                .map_err(|error| unheard(error, none));
         }
         let folder = self.socket.parent().unwrap_or(Path::new("/"));
         if !is_private_folder(folder)? {
@@ -104,10 +103,17 @@ impl Endpoint {
             return Err(not_private(&self.socket, "is not a socket"));
         }
         check_own(&self.socket, &metadata)?;
-        UnixStream::connect(&self.socket).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NoDaemon,
-            _ => error.into(),
-        })
+        let awaited = Awaited::holding(home.lock_file());
+        Line::open(&self.socket, awaited).map_err(|error| unheard(error, || ClientError::NoDaemon))
+    }
+}
+
+/// `none` where nobody listens.
+fn unheard(error: ClientError, none: impl Fn() -> ClientError) -> ClientError {
+    use io::ErrorKind::{ConnectionRefused, NotFound};
+    match error {
+        ClientError::Io(io) if [NotFound, ConnectionRefused].contains(&io.kind()) => none(),
+        other => other,
     }
 }
 

@@ -8,6 +8,7 @@ mod asker;
 #[cfg(feature = "ipc-field-encryption")]
 mod field;
 mod files;
+mod line;
 mod password;
 mod refusal;
 mod running;
@@ -19,15 +20,7 @@ pub use password::{PASSWORD_MAX_BYTES, PasswordError, Passwords, prompt};
 pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};
 pub use start::{daemon_environment, daemon_program};
 
-use std::{
-    io::{self, Read},
-    os::{fd::AsRawFd, unix::net::UnixStream},
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
-
-use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
+use std::{io, path::PathBuf, thread, time::Duration};
 
 use crate::{
     home::Home,
@@ -35,13 +28,14 @@ use crate::{
     secret::{OutOfSecretMemory, SecureBuffer},
     sys::process::effective_uid,
     wire::{
-        FRAME_MAX_BYTES, PROTOCOL_VERSION,
+        PROTOCOL_VERSION,
         channel::{Channel, ChannelError, Initiator},
         frame,
         message::{self, Request},
     },
 };
 use files::Endpoint;
+use line::Line;
 
 /// The first and the longest pause before coming again after the daemon closed the
 /// connection in the middle of a handshake; each is twice the one before, a second in all.
@@ -101,6 +95,17 @@ pub enum ClientError {
     /// The daemon ended the connection.
     #[error("the daemon closed the connection")]
     Closed,
+    /// The daemon's process was stopped, as by Ctrl-Z.
+    #[error("the daemon, process {0}, is stopped, and answers nothing")]
+    Stopped(u32),
+    /// The daemon is there and says nothing.
+    #[error("the daemon{} has said nothing for {seconds} s", process(*pid))]
+    Silent {
+        /// Its process, if that is known and this user's own.
+        pid: Option<u32>,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// What the daemon sent makes no sense.
     #[error("the daemon's answer makes no sense")]
     Malformed,
@@ -126,7 +131,18 @@ fn shown(path: &std::path::Path) -> String {
     escaped(&path.to_string_lossy()).to_string()
 }
 
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(", process {pid},"))
+}
+
 impl ClientError {
+    /// Whether a daemon is there that does not answer: nothing is known of what it has
+    /// done, or will do.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Stopped(_) | Self::Silent { .. })
+    }
+
     /// The stable word for it in `check --json`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -141,7 +157,11 @@ impl ClientError {
             Self::NotOurDaemon => "not-our-daemon",
             Self::OutOfSecretMemory(_) => "out-of-secret-memory",
             Self::NoKeyring(_) | Self::NoIpcKey(_) | Self::FieldForged => "field-encryption",
-            Self::Closed | Self::Malformed | Self::Io(_) => "daemon-unreachable",
+            Self::Closed
+            | Self::Stopped(_)
+            | Self::Silent { .. }
+            | Self::Malformed
+            | Self::Io(_) => "daemon-unreachable",
         }
     }
 
@@ -160,6 +180,18 @@ impl ClientError {
             Self::OtherVersion { .. } => "pds stop, which locks, and try again",
             Self::NotOurDaemon => "pds stop, or end the daemon that runs, and try again",
             Self::Closed => "the daemon's log says why; try again",
+            Self::Stopped(pid) => {
+                return Some(format!(
+                    "kill -CONT {pid} lets it go on; kill -KILL {pid} ends it, which locks"
+                ));
+            }
+            Self::Silent { pid: Some(pid), .. } => {
+                return Some(format!(
+                    "pds stop; if that gets no answer either, kill -KILL {pid}: what was \
+                     stored is kept, and everything is locked"
+                ));
+            }
+            Self::Silent { pid: None, .. } => "try again; whoever owns it can end it",
             Self::NoIpcKey(profile) => {
                 return Some(format!("pds unlock{}", profile_option(profile)));
             }
@@ -188,7 +220,7 @@ impl From<ChannelError> for ClientError {
 /// An open channel to the daemon.
 #[derive(Debug)]
 pub struct Client {
-    stream: UnixStream,
+    line: Line,
     channel: Channel,
     /// Whose keys they are that are kept in the keyring.
     #[cfg(feature = "ipc-field-encryption")]
@@ -221,20 +253,17 @@ impl Client {
         let (initiator, first) = Initiator::begin(&endpoint.key, &endpoint.daemon)?;
         let mut framed = Vec::with_capacity(first.len() + frame::LENGTH_BYTES);
         frame::write(&first, &mut framed).map_err(|_| ClientError::Malformed)?;
-        let stream = endpoint.connect()?;
+        let mut line = endpoint.connect(home)?;
         // An enrolled client has another user's daemon, in another namespace even. That
         // it is the right one, its key shows, which was pinned.
-        if !endpoint.is_enrolled {
-            let credentials = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
-            if credentials.uid() != effective_uid() {
-                return Err(ClientError::ForeignDaemon(endpoint.socket));
-            }
+        if !endpoint.is_enrolled && line.peer_uid()? != effective_uid() {
+            return Err(ClientError::ForeignDaemon(endpoint.socket));
         }
-        send_all(&stream, &framed)?;
-        let answer = read_frame(&stream)?;
+        line.send(&framed)?;
+        let answer = line.read_frame()?;
         match initiator.finish(&answer) {
             Ok(channel) => Ok(Self {
-                stream,
+                line,
                 channel,
                 #[cfg(feature = "ipc-field-encryption")]
                 daemon: endpoint.daemon,
@@ -284,15 +313,16 @@ impl Client {
         } else {
             self.channel.seal(message::encode(request)?.as_slice(), &mut sealed)?;
         }
+        self.line.allow_silence(line::silence_max(request));
         self.round_trip(&sealed, buffer)
     }
 
     /// Sends the frames of a request, and waits for the answer.
     fn round_trip(&mut self, sealed: &[u8], buffer: &mut SecureBuffer) -> Result<(), ClientError> {
-        send_all(&self.stream, sealed)?;
+        self.line.send(sealed)?;
         *buffer = SecureBuffer::new()?;
         loop {
-            let frame = read_frame(&self.stream)?;
+            let frame = self.line.read_frame()?;
             if self.channel.open(&frame, buffer)? {
                 return Ok(());
             }
@@ -304,33 +334,4 @@ impl Client {
 fn explain_handshake(answer: &[u8]) -> Option<ClientError> {
     let (version, build) = frame::parse_version_answer(answer)?;
     Some(ClientError::OtherVersion { version, build })
-}
-
-/// Sends without SIGPIPE: its disposition is the command's, not ours to change.
-fn send_all(stream: &UnixStream, mut bytes: &[u8]) -> Result<(), ClientError> {
-    while !bytes.is_empty() {
-        match send(stream.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
-            Ok(sent) => bytes = &bytes[sent..],
-            Err(nix::Error::EINTR) => {}
-            Err(nix::Error::EPIPE | nix::Error::ECONNRESET) => return Err(ClientError::Closed),
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-    }
-    Ok(())
-}
-
-fn read_frame(mut stream: &UnixStream) -> Result<Vec<u8>, ClientError> {
-    let mut field = [0; frame::LENGTH_BYTES];
-    read_exact(&mut stream, &mut field)?;
-    let len = frame::length(field, FRAME_MAX_BYTES).map_err(|_| ClientError::Malformed)?;
-    let mut frame = vec![0; len];
-    read_exact(&mut stream, &mut frame)?;
-    Ok(frame)
-}
-
-fn read_exact(stream: &mut &UnixStream, bytes: &mut [u8]) -> Result<(), ClientError> {
-    stream.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ClientError::Closed,
-        _ => error.into(),
-    })
 }

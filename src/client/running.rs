@@ -1,6 +1,6 @@
 //! Whether a daemon runs, asked without waking one.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::home::Home;
 
@@ -12,17 +12,25 @@ use crate::home::Home;
 /// there is no systemd either.
 pub(super) fn holds_lock(home: &Home) -> bool {
     let Ok(lock) = fs::metadata(home.lock_file()) else { return false };
-    fs::read_to_string("/proc/locks").map_or(true, |locks| lists(&locks, lock.ino()))
+    fs::read_to_string("/proc/locks").map_or(true, |locks| listed(&locks, lock.ino()).is_some())
 }
 
-/// Whether a line such as `1: FLOCK  ADVISORY  WRITE 708 fd:01:524301 0 EOF` is about the
-/// file with this number. Its device is not compared: some file systems show another one.
-fn lists(locks: &str, inode: u64) -> bool {
-    locks.lines().any(|line| {
+/// The process that holds the lock of a file, if the kernel tells.
+pub(super) fn holder(lock: &Path) -> Option<u32> {
+    listed(&fs::read_to_string("/proc/locks").ok()?, fs::metadata(lock).ok()?.ino())
+}
+
+/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 708 fd:01:524301 0 EOF` that is
+/// about the file with this number. Its device is not compared: some file systems show
+/// another one.
+fn listed(locks: &str, inode: u64) -> Option<u32> {
+    let inode = inode.to_string();
+    locks.lines().find_map(|line| {
         let mut words = line.split_whitespace();
         let is_flock = words.nth(1) == Some("FLOCK");
-        let file = words.nth(3).and_then(|file| file.rsplit(':').next());
-        is_flock && file == Some(inode.to_string().as_str())
+        let pid = words.nth(2)?.parse().ok()?;
+        let file = words.next().and_then(|file| file.rsplit(':').next());
+        (is_flock && file == Some(inode.as_str())).then_some(pid)
     })
 }
 
@@ -35,9 +43,9 @@ mod tests {
         let locks = "1: POSIX  ADVISORY  WRITE 7 fd:01:41 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 708 fd:01:42 0 EOF\n\
                      2: -> FLOCK  ADVISORY  WRITE 709 fd:01:43 0 EOF\n";
-        assert!(lists(locks, 42));
+        assert_eq!(listed(locks, 42), Some(708));
         for other in [2, 41, 43, 708] {
-            assert!(!lists(locks, other), "{other}");
+            assert!(listed(locks, other).is_none(), "{other}");
         }
     }
 }

@@ -38,7 +38,7 @@ fn start_detached(mut command: Command, home: &Home) -> Result<(), Error> {
 /// Locks everything and ends the daemon. Where none runs, that is done already.
 pub(super) fn stop(home: &Home) -> Result<(), Error> {
     let mut client = match Client::connect(home) {
-        Err(ClientError::NoDaemon | ClientError::Closed) => return Ok(()),
+        Err(ClientError::NoDaemon) => return Ok(()),
         other => other?,
     };
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
@@ -52,6 +52,8 @@ pub(super) fn stop(home: &Home) -> Result<(), Error> {
         _ => return Err(AskError::from(ClientError::Malformed).into()),
     }
     // It closes the connection by ending, after which a new one can start.
-    let _ = client.exchange(&Request::Status, &mut buffer);
-    Ok(())
+    match client.exchange(&Request::Status, &mut buffer) {
+        Err(error) if error.is_silence() => Err(error.into()),
+        _ => Ok(()),
+    }
 }

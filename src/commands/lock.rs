@@ -20,7 +20,7 @@ pub(super) fn unlock(options: &cli::Unlock, home: &Home) -> Result<(), Error> {
 /// Locking starts no daemon: where none runs, everything is locked.
 pub(super) fn lock(options: &cli::Lock, home: &Home) -> Result<(), Error> {
     let client = match Client::connect(home) {
-        Err(ClientError::NoDaemon | ClientError::Closed) => return Ok(()),
+        Err(ClientError::NoDaemon) => return Ok(()),
         other => other?,
     };
     let passwords = Passwords::default();

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn status(options: &cli::Status, home: &Home) -> Result<(), Error> {
     let mut client = match Client::connect(home) {
-        Err(ClientError::NoDaemon | ClientError::Closed) => return none(options),
+        Err(ClientError::NoDaemon) => return none(options),
         other => other?,
     };
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;

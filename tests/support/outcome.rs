@@ -71,6 +71,12 @@ impl Pds {
     pub(crate) fn text(self) -> String {
         String::from_utf8(self.done().code(0).0.stdout).unwrap()
     }
+
+    /// Runs it; it must fail with status 1. Returns its standard output as text.
+    #[track_caller]
+    pub(crate) fn text_of_failure(self) -> String {
+        String::from_utf8(self.done().code(1).0.stdout).unwrap()
+    }
 }
 
 /// What became of a call.

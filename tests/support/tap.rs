@@ -31,28 +31,42 @@ pub(crate) struct Tap {
     socket: PathBuf,
 }
 
+/// What becomes of a request.
+enum Answers {
+    /// The daemon's own.
+    Passed,
+    /// This, in the daemon's place.
+    Refused(Reason),
+    /// None, for ever.
+    None,
+}
+
 /// What each of the connections needs.
 struct Middle {
     daemon: KeyPair,
     launcher: KeyPair,
     socket: PathBuf,
     seen: Arc<Mutex<Vec<Vec<u8>>>>,
-    /// Answered in the daemon's place.
-    refusing: Option<Reason>,
+    answers: Answers,
 }
 
 impl Tap {
     /// Lets everything pass.
     pub(crate) fn listening(sandbox: &Sandbox) -> Self {
-        Self::new(sandbox, None)
+        Self::new(sandbox, Answers::Passed)
     }
 
     /// Answers each request with this reason.
     pub(crate) fn refusing(sandbox: &Sandbox, reason: Reason) -> Self {
-        Self::new(sandbox, Some(reason))
+        Self::new(sandbox, Answers::Refused(reason))
     }
 
-    fn new(sandbox: &Sandbox, refusing: Option<Reason>) -> Self {
+    /// Answers nothing, once hands are shaken.
+    pub(crate) fn mute(sandbox: &Sandbox) -> Self {
+        Self::new(sandbox, Answers::None)
+    }
+
+    fn new(sandbox: &Sandbox, answers: Answers) -> Self {
         let key = |name| KeyPair::read(&mut File::open(sandbox.home(name)).unwrap());
         let seen = Arc::new(Mutex::default());
         let middle = Arc::new(Middle {
@@ -60,7 +74,7 @@ impl Tap {
             launcher: key("data/launcher.key").unwrap().unwrap(),
             socket: sandbox.socket(),
             seen: Arc::clone(&seen),
-            refusing,
+            answers,
         });
         let path = sandbox.home("run/tap.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -101,12 +115,13 @@ impl Middle {
         let mut to_daemon = initiator.finish(&read_frame(&mut daemon)?).unwrap();
         loop {
             let request = self.read(&mut client, &mut to_client)?;
-            let answer = match self.refusing {
-                Some(reason) => {
+            let answer = match self.answers {
+                Answers::Refused(reason) => {
                     let refused = Response::Refused(vec![Problem::with_request(reason)]);
                     message::encode(&refused).unwrap().as_slice().to_vec()
                 }
-                None => {
+                Answers::None => continue,
+                Answers::Passed => {
                     write(&mut daemon, &mut to_daemon, &request)?;
                     self.read(&mut daemon, &mut to_daemon)?
                 }

@@ -12,11 +12,8 @@ use crate::{
 };
 
 pub(super) fn running(options: &AuditShow, home: &Home) -> Result<(), Error> {
-    let client = match Client::connect(home) {
-        // Nobody watches any run then.
-        Err(error @ (ClientError::NoDaemon | ClientError::Closed)) => return Err(error.into()),
-        other => other?,
-    };
+    // Where no daemon runs, nobody watches any run.
+    let client = Client::connect(home)?;
     let passwords = Passwords::default();
     let mut asker = Asker::with(home, &passwords, client);
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;

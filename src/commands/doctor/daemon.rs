@@ -44,7 +44,7 @@ pub(super) fn checks(home: &Home) -> Vec<Check> {
 
 fn ask<'b>(home: &Home, buffer: &'b mut SecureBuffer) -> Result<Option<Status<'b>>, ClientError> {
     let mut client = match Client::connect(home) {
-        Err(ClientError::NoDaemon | ClientError::Closed) => return Ok(None),
+        Err(ClientError::NoDaemon) => return Ok(None),
         other => other?,
     };
     client.exchange(&Request::Status, buffer)?;
