@@ -229,8 +229,9 @@ pub(crate) fn wipe(bytes: &mut [u8]) {
 
 impl Arena {
     fn take(&mut self, granules: usize) -> Result<NonNull<u8>, RegionError> {
-        // The newest extent is the largest and the likeliest to have room.
-        if let Some(start) = self.extents.iter_mut().rev().find_map(|e| e.take(granules)) {
+        // The oldest extents are filled first, so that the newest, which are the largest, fall
+        // empty and go when there is less to hold.
+        if let Some(start) = self.extents.iter_mut().find_map(|e| e.take(granules)) {
             return Ok(start);
         }
         let grown = self.extents.iter().map(|e| e.region.len() * 2).max();
@@ -251,7 +252,7 @@ impl Arena {
         // extent that nobody uses goes; one stays, or a single value would map
         // and unmap at every turn.
         if self.extents[at].is_unused() && self.extents.len() > 1 {
-            self.extents.swap_remove(at);
+            self.extents.remove(at);
         }
     }
 }
