@@ -26,10 +26,10 @@ const CANARY_BYTES: usize = 8;
 /// The launcher needs no more than this; the daemon's extents double from here.
 const FIRST_EXTENT_BYTES: usize = 32 << 10;
 const MAX_EXTENT_BYTES: usize = 1 << 20;
-/// From this size on, a value has a region of its own.
+/// A longer value has a region of its own.
 const LARGE_BYTES: usize = 64 << 10;
 
-/// A value's place. Freed by [`free`], once.
+/// A value's place, which is wiped and given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
     value: NonNull<u8>,
@@ -45,8 +45,8 @@ unsafe impl Sync for Slot {}
 
 impl Slot {
     pub(crate) fn as_slice(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `value` belong to this slot until `free`
-        // consumes it, and are initialised: zero when mapped and after each wipe.
+        // SAFETY: `len` bytes from `value` belong to this slot until it is dropped,
+        // and are initialised: zero when mapped and after each wipe.
         unsafe { std::slice::from_raw_parts(self.value.as_ptr(), self.len) }
     }
 
@@ -172,17 +172,18 @@ pub(crate) fn grow(slot: &mut Slot, more: usize) -> bool {
     true
 }
 
-/// Wipes a slot and gives it back.
-pub(crate) fn free(slot: &mut Slot) {
-    let Some(region) = slot.own.take() else {
-        // SAFETY: the slot came from `allocate_raw` with this length, and its
-        // one owner is being dropped.
-        return unsafe { free_raw(Shelf::Values, slot.value, slot.len) };
-    };
-    let canary = arena(Shelf::Values).canary;
-    // SAFETY: the 8 bytes before the value belong to the region, still mapped.
-    check_canary(unsafe { slot.value.sub(CANARY_BYTES) }, canary);
-    spare::keep(region);
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let Some(region) = self.own.take() else {
+            // SAFETY: a slot without a region came from `allocate_raw` with this length,
+            // and this is its one owner's end.
+            return unsafe { free_raw(Shelf::Values, self.value, self.len) };
+        };
+        let canary = arena(Shelf::Values).canary;
+        // SAFETY: the 8 bytes before the value belong to the region, still mapped.
+        check_canary(unsafe { self.value.sub(CANARY_BYTES) }, canary);
+        spare::keep(region);
+    }
 }
 
 /// Wipes a block and gives it back.
@@ -391,10 +392,8 @@ mod tests {
                 assert!(slot.as_slice().iter().all(|&b| b == n as u8));
             }
             for n in (round..500).step_by(3) {
-                free(&mut slots[n]);
                 slots[n] = allocate((n * 13 + round) % 400).unwrap();
             }
         }
-        slots.iter_mut().for_each(free);
     }
 }

@@ -65,14 +65,6 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
-    fn drop(&mut self) {
-        if let Self::Arena(slot) = self {
-            arena::free(slot);
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Entry {
     Inside(usize),

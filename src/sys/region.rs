@@ -231,6 +231,9 @@ fn map_secret(base: NonNull<u8>, len: usize) -> bool {
     if NO_SECRET_MEMORY.load(Ordering::Relaxed) {
         return false;
     }
+    let Ok(size) = libc::off_t::try_from(backed_bytes(len)) else {
+        return false;
+    };
     // O_CLOEXEC because an inherited descriptor could be mapped by the command.
     // SAFETY: the call takes flags alone.
     let fd = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
@@ -244,9 +247,6 @@ fn map_secret(base: NonNull<u8>, len: usize) -> bool {
         NO_SECRET_MEMORY.fetch_or(!transient, Ordering::Relaxed);
         return false;
     }
-    let Ok(size) = libc::off_t::try_from(backed_bytes(len)) else {
-        return false;
-    };
     // SAFETY: `fd` is ours, open, and closed here and nowhere else. The mapping
     // outlives the descriptor, so that nobody can take it with pidfd_getfd.
     let mapped = unsafe {

@@ -48,21 +48,15 @@ pub fn with_secret_stack<T>(work: impl FnOnce() -> T) -> T {
     if !ENABLED.load(Ordering::Relaxed) || IN_USE.get() {
         return work();
     }
-    STACK.with_borrow_mut(|stack| {
-        let region = match stack {
-            Some(region) => region,
-            // Locked memory may be used up by values, which need it more.
-            none => match Region::map(STACK_BYTES, Protection::Plain) {
-                Ok(region) => none.insert(region),
-                Err(_) => return work(),
-            },
-        };
-        IN_USE.set(true);
-        let outcome = call_on(region, work);
-        IN_USE.set(false);
-        super::arena::wipe(region.as_mut_slice());
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
-    })
+    // Plain, because locked memory may be used up by values, which need it more.
+    let mapped = || Region::map(STACK_BYTES, Protection::Plain).ok();
+    let Some(mut region) = STACK.take().or_else(mapped) else { return work() };
+    IN_USE.set(true);
+    let outcome = call_on(&mut region, work);
+    IN_USE.set(false);
+    super::arena::wipe(region.as_mut_slice());
+    STACK.set(Some(region));
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Wipes what calls before this one have left on the stack, below the caller's frame.

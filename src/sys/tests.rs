@@ -43,7 +43,7 @@ fn victim_of_an_attack() {
         // SAFETY: there is none. This is what must end the process, which is there for that.
         unsafe { at.write_volatile(0x5A) };
     }
-    arena::free(&mut slot);
+    drop(slot);
 }
 
 #[test]
