@@ -1,6 +1,9 @@
 //! Each gate once open and once shut, through the real daemon, one line each on the trail.
 
-use pds::wire::message::{Import, KeyInProfile, Plaintext, Request, Set, Unlock};
+use pds::wire::message::{
+    Approve, Import, KeyInProfile, ManifestClaim, ManifestInProfile, Plaintext, Request, Set,
+    Unlock,
+};
 
 use crate::support::{Sandbox, Stranger};
 
@@ -49,6 +52,7 @@ fn gate_3_is_shut_for_a_key_that_nobody_registered_whatever_it_asks() {
     let at = KeyInProfile { profile: "default", key: "k" };
     let value = || Plaintext(b"2");
     let password = || Plaintext(b"password of default");
+    let manifest = || ManifestClaim { path: "/m", owner: 0, items: vec![], profiles: vec![] };
     let unlock = || Unlock { profile: "default", password: password(), accept_older: false };
     for request in [
         Request::Get(at),
@@ -60,6 +64,8 @@ fn gate_3_is_shut_for_a_key_that_nobody_registered_whatever_it_asks() {
         Request::Stop,
         Request::Status,
         Request::Approvals("default"),
+        Request::Approve(Approve { profile: "default", manifest: manifest() }),
+        Request::Disapprove(ManifestInProfile { profile: "default", path: "/m" }),
         Request::Import(Import { profile: "default", entries: vec![], overwrite: true }),
     ] {
         let mut answer = String::new();

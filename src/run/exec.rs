@@ -15,6 +15,7 @@ use crate::{
     secret::OutOfSecretMemory,
     sys::{
         exec::{self, Block, ExecError},
+        kernel,
         process::{self, Inherited},
         stack,
     },
@@ -55,7 +56,7 @@ impl Prepared {
         let program = command.first().cloned().unwrap_or_default();
         let words: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
         environment
-            .check_size(program.as_bytes(), &words, process::stack_limit_bytes())
+            .check_size(program.as_bytes(), &words, kernel::stack_limit_bytes())
             .map_err(RunError::TooLarge)?;
         // A command line never holds a NUL: the kernel's strings end there.
         let arguments = words.iter().filter_map(|word| CString::new(*word).ok()).collect();

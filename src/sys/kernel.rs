@@ -55,6 +55,19 @@ pub fn core_limit_bytes() -> Option<u64> {
     limit(libc::RLIMIT_CORE)
 }
 
+/// The soft limit on the stack in bytes (RLIMIT_STACK), of which a quarter is all that
+/// `execve` takes (execve(2)); `u64::MAX` if there is none.
+#[must_use]
+pub fn stack_limit_bytes() -> u64 {
+    limit(libc::RLIMIT_STACK).unwrap_or(u64::MAX)
+}
+
+/// Whether there is a limit on the size of files (RLIMIT_FSIZE).
+pub(crate) fn file_size_is_limited() -> bool {
+    limit(libc::RLIMIT_FSIZE).is_some()
+}
+
+/// A soft limit; `None` if there is none. One that can't be read counts as 0.
 fn limit(which: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a pointer to a live, properly typed local.

@@ -63,24 +63,6 @@ pub fn harden_daemon() -> io::Result<()> {
     Ok(())
 }
 
-/// The soft limit on the stack, in bytes: a quarter of it is all that `execve` takes (execve(2)).
-#[must_use]
-pub fn stack_limit_bytes() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a pointer to a live, properly typed local.
-    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
-    limit.rlim_cur
-}
-
-/// Whether this process may not make files of any size (RLIMIT_FSIZE).
-#[must_use]
-pub(crate) fn file_size_is_limited() -> bool {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a pointer to a live, properly typed local.
-    let told = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0;
-    !told || limit.rlim_cur != libc::RLIM_INFINITY
-}
-
 /// The effective user id of this process.
 #[must_use]
 pub fn effective_uid() -> u32 {

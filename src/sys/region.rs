@@ -263,7 +263,7 @@ fn map_secret(base: NonNull<u8>, len: usize) -> bool {
 /// its length costs nothing, so that of a large one leaves room to grow. A limit on the
 /// size of files (RLIMIT_FSIZE) counts here too, and going over it is a deadly signal.
 fn backed_bytes(len: usize) -> usize {
-    if len < GROWABLE_MIN_BYTES || super::process::file_size_is_limited() {
+    if len < GROWABLE_MIN_BYTES || super::kernel::file_size_is_limited() {
         return len;
     }
     len.max(GROWABLE_MAX_BYTES)

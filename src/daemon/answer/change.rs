@@ -5,12 +5,10 @@ use super::{Ask, Claimed, Refusal, field::entries_of, whole_profile, wish};
 use crate::{
     daemon::{
         field::Fields,
-        gate::{Operation, Wish},
+        gate::{Grant, Operation, Wish},
     },
     store::{Put, SqlCipherStore, StoreError},
-    wire::message::{
-        Approve, Import, KeyInProfile, ManifestInProfile, Problem, Reason, Rename, Set,
-    },
+    wire::message::{Approve, Import, KeyInProfile, ManifestInProfile, Rename, Set},
 };
 
 impl Ask<'_> {
@@ -23,9 +21,20 @@ impl Ask<'_> {
         work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let grant = self.admit(word, wishes, Claimed::default())?;
+        self.change_granted(&grant, word, profile, work).await
+    }
+
+    async fn change_granted<T: Send + 'static>(
+        &self,
+        grant: &Grant<'_>,
+        word: &'static str,
+        profile: &str,
+        work: impl FnOnce(&SqlCipherStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let wishes = grant.wishes();
         self.record(word, wishes, Claimed::default(), "granted", &[])?;
         self.settle().await?;
-        let outcome = self.with_store(&grant, profile, work).await;
+        let outcome = self.with_store(grant, profile, work).await;
         for key in wishes.iter().filter_map(|wish| wish.key) {
             self.daemon.vaults.forget(profile, key);
         }
@@ -115,16 +124,12 @@ impl Ask<'_> {
         work: impl FnOnce(&SqlCipherStore) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), Refusal> {
         let wishes = [whole_profile(Operation::Set, profile)];
-        if !self.identity.is_launcher() {
-            let problems = vec![Problem::with_request(Reason::AccessDenied)];
-            let _ = self.record(word, &wishes, Claimed::default(), "denied", &problems);
-            return Err(problems);
-        }
+        let grant = self.admit_launcher(word, &wishes)?;
         let work = move |store: &SqlCipherStore| {
             work(store)?;
             store.approvals_list()
         };
-        let approvals = self.change(&wishes, word, profile, work).await?;
+        let approvals = self.change_granted(&grant, word, profile, work).await?;
         self.daemon.vaults.set_approvals(profile, approvals);
         Ok(())
     }
