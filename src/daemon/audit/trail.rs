@@ -167,20 +167,21 @@ impl Trail {
     /// What the kernel says; then nothing counts as synced that did not before.
     pub(in crate::daemon) fn sync(&self) -> io::Result<bool> {
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        let (target, files) = {
+        let unsynced = {
             let writer = self.writer();
             if *synced >= writer.written {
                 return Ok(false);
             }
-            (writer.written, writer.to_sync()?)
+            writer.unsynced()?
         };
-        for file in &files {
+        // Without the writer's lock: lines go on being written, and files being begun.
+        for file in &unsynced.files {
             file.sync_data()?;
         }
         // A file that was begun must not be gone after a power cut.
         File::open(&self.folder)?.sync_all()?;
-        self.writer().unsynced.clear();
-        *synced = target;
+        *synced = unsynced.lines;
+        self.writer().are_synced(unsynced);
         Ok(true)
     }
 

@@ -48,8 +48,19 @@ pub(super) struct Writer {
     pub(super) floods: Floods,
     /// Lines written so far by this process.
     pub(super) written: u64,
-    pub(super) unsynced: Vec<File>,
+    /// Files that were ended and may not be on the disk for good, oldest first.
+    ended: Vec<File>,
     file_max_bytes: u64,
+}
+
+/// The files that hold lines which may not be on the disk for good, at one moment.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    pub(super) files: Vec<File>,
+    /// How many of them, from the first, had ended.
+    ended: usize,
+    /// How many lines this process had written.
+    pub(super) lines: u64,
 }
 
 /// A segment that ended: its last line, and BLAKE3 of all its lines.
@@ -87,7 +98,7 @@ impl Writer {
             torn: 0,
             floods: Floods::default(),
             written: 0,
-            unsynced: Vec::new(),
+            ended: Vec::new(),
             file_max_bytes,
         };
         for (number, path) in audit_files(folder)?.into_iter().rev() {
@@ -204,7 +215,7 @@ impl Writer {
         let head = self.head();
         if let Some((head, segment)) = head.zip(self.segment.take()) {
             self.previous = Some(Previous { head, digest: segment.hasher.finalize() });
-            self.unsynced.push(segment.file);
+            self.ended.push(segment.file);
         }
         Ok(())
     }
@@ -216,9 +227,18 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn to_sync(&self) -> io::Result<Vec<File>> {
+    /// What is to be synced so that all lines written so far are on the disk for good.
+    pub(super) fn unsynced(&self) -> io::Result<Unsynced> {
         let running = self.segment.iter().map(|segment| &segment.file);
-        self.unsynced.iter().chain(running).map(File::try_clone).collect()
+        let files =
+            self.ended.iter().chain(running).map(File::try_clone).collect::<io::Result<_>>()?;
+        Ok(Unsynced { files, ended: self.ended.len(), lines: self.written })
+    }
+
+    /// Forgets the files that had ended when `unsynced` was taken, and no other: the one that
+    /// was running then may have been written to, and ended, while it was being synced.
+    pub(super) fn are_synced(&mut self, unsynced: Unsynced) {
+        self.ended.drain(..unsynced.ended);
     }
 }
 
@@ -296,4 +316,26 @@ pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_for_reading(path)?.take(FILE_READ_MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_ends_while_it_is_synced_is_synced_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::behind(folder.path(), Box::new(Vec::new), 1_000).unwrap();
+        writer.open_segment().unwrap();
+        let being_synced = writer.unsynced().unwrap();
+        while writer.file == 1 {
+            let event = crate::daemon::SecretOperationAudit::default();
+            writer.append(Kind::Operation, &event).unwrap();
+        }
+        writer.are_synced(being_synced);
+        let left = writer.unsynced().unwrap();
+        assert_eq!((left.files.len(), left.ended), (2, 1), "the file that ended, and the next");
+        writer.are_synced(left);
+        assert_eq!(writer.unsynced().unwrap().files.len(), 1);
+    }
 }
