@@ -21,6 +21,9 @@ pub enum AuditCommand {
     Verify(AuditVerify),
 }
 
+/// How an operation on the trail can have ended.
+const OUTCOMES: [&str; 5] = ["granted", "denied", "failed", "ended", "not-watched"];
+
 /// Which lines of the trail.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AuditFilter {
@@ -34,7 +37,7 @@ pub struct AuditFilter {
     #[arg(long, value_name = "PROJECT")]
     pub project: Option<String>,
     /// Only what ended so: granted, denied, failed, ended or not-watched
-    #[arg(long, value_name = "OUTCOME")]
+    #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES)]
     pub outcome: Option<String>,
     /// Print the lines as they are: JSON
     #[arg(long)]

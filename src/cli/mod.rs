@@ -169,6 +169,7 @@ pub struct ManifestOptions {
 
 /// `run`.
 #[derive(Debug, Clone, Args)]
+#[command(override_usage = "pds run [OPTIONS] [--] <CMD> [ARG]...")]
 pub struct Run {
     #[allow(missing_docs)]
     #[command(flatten)]
@@ -285,6 +286,8 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
         let rest = name.chain(arguments.into_iter().skip(2));
         let matches = described
             .about("Run a command with the secrets that the manifest asks for")
+            // Else the usage would name the program's file alone.
+            .bin_name("pds run")
             .try_get_matches_from(rest)?;
         return Run::from_arg_matches(&matches).map(|run| Cli { command: Command::Run(run) });
     }

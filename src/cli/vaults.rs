@@ -37,7 +37,7 @@ pub struct Passwd {
 pub struct Backup {
     /// The file to write, where nothing may be
     pub file: PathBuf,
-    /// Print the names of the secrets in it
+    /// Print the names of the secrets that it holds as well
     #[arg(long)]
     pub list: bool,
     #[allow(missing_docs)]
@@ -56,7 +56,7 @@ pub struct Restore {
     /// Put it in the place of a vault that is there, which is removed
     #[arg(long)]
     pub replace: bool,
-    /// Print the names of the secrets in it
+    /// Print the names of the secrets that were restored as well
     #[arg(long)]
     pub list: bool,
     /// The profile, which must be the backup's own

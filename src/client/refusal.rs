@@ -147,7 +147,10 @@ impl Refusal {
                 Some(wait) => format!("try again in {} s", wait.div_ceil(1000)),
                 None => "try again".to_owned(),
             },
-            Reason::AccessDenied => format!("see `[acl.{profile}]` in your config.toml"),
+            // Who asks may be a client, whose own config grants nothing.
+            Reason::AccessDenied => {
+                format!("the vault's owner can grant it, in `[acl.{profile}]` of config.toml")
+            }
             Reason::InvalidKey => {
                 "a key is letters, digits, `_`, `.`, `-`, in segments joined by `/`".to_owned()
             }
@@ -201,7 +204,7 @@ impl Refusal {
     /// What to do about its key, in a table.
     fn remedy(&self) -> String {
         match self.reason {
-            Reason::AccessDenied => format!("see `[acl.{}]`", escaped(&self.profile)),
+            Reason::AccessDenied => "the vault's owner can grant it".to_owned(),
             Reason::InvalidKey | Reason::Exists => "choose another name".to_owned(),
             _ => self.hint().unwrap_or_default(),
         }

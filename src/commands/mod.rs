@@ -33,14 +33,14 @@ use std::{env, io, path::PathBuf};
 
 use crate::{
     cli::{Command, PasswordOptions, ProfileOption},
-    client::{AskError, Asker, ClientError, DEFAULT_PROFILE, Passwords, Wanted},
+    client::{AskError, Asker, ClientError, DEFAULT_PROFILE, Passwords, Refusal, Wanted},
     error::Error,
     home::Home,
     run::{self, RunError},
     say::Told,
     secret::{OutOfSecretMemory, SecureBuffer, TrustProfileName},
     sys::process::Inherited,
-    wire::message::{Request, Response},
+    wire::message::{Reason, Request, Response},
 };
 use backup::NotABackup;
 pub use complete::complete;
@@ -57,6 +57,14 @@ pub enum CommandError {
         key: String,
         /// The rule that it breaks.
         reason: crate::secret::InvalidKey,
+    },
+    /// No such key, where storing one would not help.
+    #[error("there is no `{}` in profile `{profile}`", crate::say::escaped(key))]
+    NoKey {
+        /// The key.
+        key: String,
+        /// Where it is not.
+        profile: String,
     },
     /// A value over 1 MiB.
     #[error("a value has at most 1 MiB")]
@@ -123,6 +131,14 @@ pub enum CommandError {
     /// What git sent can't be read.
     #[error(transparent)]
     NotACredential(credential::NotACredential),
+    /// A credential that is stored can't be given to git, whose form is lines.
+    #[error("`{key}` holds a NUL or a line break, which git can't take")]
+    UnfitCredential {
+        /// Its key.
+        key: String,
+        /// Where it is.
+        profile: TrustProfileName,
+    },
     /// Standard output can't be written.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
@@ -282,6 +298,22 @@ fn change(
     match asker.ask(request, &about, &mut buffer)? {
         Response::Done => Ok(()),
         _ => Err(AskError::from(ClientError::Malformed).into()),
+    }
+}
+
+/// Of what can only be done to a key that is there: the names that are there help, and
+/// storing a value under this one does not.
+fn not_there(error: Error) -> Error {
+    match error {
+        Error::Ask(AskError::Refused(mut refusals))
+            if refusals.iter().all(|r| r.reason == Reason::NotFound && !r.key.is_empty()) =>
+        {
+            let Some(Refusal { key, profile, .. }) = refusals.pop() else {
+                return AskError::Refused(refusals).into();
+            };
+            CommandError::NoKey { key, profile }.into()
+        }
+        other => other,
     }
 }
 

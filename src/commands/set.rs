@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use super::{CommandError, change, check_key, expiry, passwords_of, profile_of, read_value};
+use super::{
+    CommandError, change, check_key, expiry, not_there, passwords_of, profile_of, read_value,
+};
 use crate::{
     cli::{self, Set},
     client::Asker,
@@ -65,7 +67,7 @@ pub(super) fn delete(options: &cli::Delete, home: &Home) -> Result<(), Error> {
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
     let request = Request::Delete(KeyInProfile { profile: &profile, key: &options.key });
-    change(&mut asker, &request, &profile, &options.key)
+    change(&mut asker, &request, &profile, &options.key).map_err(not_there)
 }
 
 pub(super) fn rename(options: &cli::Rename, home: &Home) -> Result<(), Error> {
@@ -77,7 +79,7 @@ pub(super) fn rename(options: &cli::Rename, home: &Home) -> Result<(), Error> {
     let from = KeyInProfile { profile: &profile, key: &options.from };
     let request = Request::Rename(message::Rename { from, to: &options.to });
     change(&mut asker, &request, &profile, &options.from)
-        .map_err(|error| exists(error, &options.to))
+        .map_err(|error| not_there(exists(error, &options.to)))
 }
 
 /// Of a rename, what exists is the new name and not the old one.

@@ -1,7 +1,10 @@
 //! What a command's own failure is said to be, what to do about it, and its exit status.
 
 use super::CommandError;
-use crate::say::{Told, escaped};
+use crate::{
+    client::profile_option,
+    say::{Told, escaped},
+};
 
 impl CommandError {
     /// Everything that there is to say about it.
@@ -34,8 +37,14 @@ impl CommandError {
                 return nearest.as_ref().map(|name| format!("did you mean `{name}`?"));
             }
             Self::NoVersion { key, .. } => return Some(format!("pds history {}", escaped(key))),
+            Self::NoKey { profile, .. } => {
+                return Some(format!("pds list{}", profile_option(profile)));
+            }
+            Self::UnfitCredential { key, profile } => {
+                return Some(format!("pds set {key}{}", profile_option(profile)));
+            }
             Self::TrailNotChecked { profile } => {
-                let option = crate::client::profile_option(profile);
+                let option = profile_option(profile);
                 return Some(format!("pds unlock{option}, and try again"));
             }
             Self::Dotenv(error) => error.problem.hint()?,
@@ -64,7 +73,7 @@ impl CommandError {
         match self {
             Self::Export(error) => error.exit_status(),
             Self::WouldNotStart { status, .. } => *status,
-            Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
+            Self::NoKey { .. } | Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
             Self::NotAKey { .. }
             | Self::NotAClient(_)
             | Self::NotAGrant(_)

@@ -1,6 +1,8 @@
 //! `history` and `rollback`: older versions of a secret.
 
-use super::{CommandError, change, check_key, expiry::stamp, passwords_of, print, profile_of};
+use super::{
+    CommandError, change, check_key, expiry::stamp, not_there, passwords_of, print, profile_of,
+};
 use crate::{
     cli,
     client::{AskError, Asker, ClientError, Wanted},
@@ -19,7 +21,8 @@ pub(super) fn history(options: &cli::History, home: &Home) -> Result<(), Error> 
     let request = Request::History(KeyInProfile { profile: &profile, key: &options.key });
     let about = [Wanted { profiles: vec![&profile], key: &options.key }];
     let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
-    let Response::Versions(rows) = asker.ask(&request, &about, &mut buffer)? else {
+    let answer = asker.ask(&request, &about, &mut buffer);
+    let Response::Versions(rows) = answer.map_err(|error| not_there(error.into()))? else {
         return Err(AskError::from(ClientError::Malformed).into());
     };
     let text = if options.json { as_json(&rows) } else { as_text(&rows) };

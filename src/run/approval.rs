@@ -208,6 +208,9 @@ fn describe(what: What<'_>, profiles: &[TrustProfileName]) -> String {
             format!("made    {} = {}", made.name, escaped(&made.template.source))
         }
         What::Inherit(Inherit::All) => "inherit everything".to_owned(),
+        What::Inherit(Inherit::Only(patterns)) if patterns.is_empty() => {
+            "inherit nothing".to_owned()
+        }
         What::Inherit(Inherit::Only(patterns)) => {
             let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.as_str()).collect();
             format!("inherit {}", escaped(&patterns.join(", ")))

@@ -54,8 +54,12 @@ impl Helper<'_> {
         let Some(value) = self.value()? else { return Ok(()) };
         let stored = Stored::read(value.as_slice());
         let username = asked.username.or(stored.username).unwrap_or(USERNAME);
-        if stored.username.is_some_and(|stored| stored != username) || !stored.fits_a_line() {
+        if stored.username.is_some_and(|stored| stored != username) {
             return Ok(());
+        }
+        if !stored.fits_a_line() {
+            let (key, profile) = (self.key.clone(), self.profile.clone());
+            return Err(CommandError::UnfitCredential { key, profile }.into());
         }
         let mut out = SecureBuffer::new().map_err(CommandError::from)?;
         for part in [b"username=", username, b"\npassword=", stored.password, b"\n"] {
