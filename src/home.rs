@@ -42,6 +42,18 @@ pub enum HomeError {
     SocketPathTooLong(PathBuf),
 }
 
+impl HomeError {
+    /// The stable word for it in `--json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "no-home",
+            Self::NoCurrentFolder(_) => "no-current-folder",
+            Self::SocketPathTooLong(_) => "path-too-long",
+        }
+    }
+}
+
 impl Home {
     /// The folders that this process's environment names.
     ///

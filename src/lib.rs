@@ -52,11 +52,18 @@ pub fn main() -> i32 {
         return 0;
     }
     let is_run = arguments.get(1).is_some_and(|name| name == "run");
+    let as_json = !is_run && cli::asks_for_json(&arguments);
     let outcome = match cli::parse(arguments) {
         Ok(cli) => commands::dispatch(&cli.command, inherited),
         Err(usage) => Err(error::Error::Usage(usage)),
     };
-    ended(outcome, is_run)
+    match outcome {
+        Err(error) if as_json => {
+            sys::stack::wipe_below();
+            error.report_as_json()
+        }
+        outcome => ended(outcome, is_run),
+    }
 }
 
 /// The exit status of what a command came to. What it has left on the stack goes first:

@@ -258,7 +258,7 @@ fn the_manual_names_every_exit_status_and_no_other() {
         let refusal = Refusal::new(Problem::with_request(reason), "", "");
         real.insert(refusal.exit_status().to_string());
     }
-    for path in ["src/error.rs", "src/sys/start.rs"] {
+    for path in ["src/error/mod.rs", "src/sys/start.rs"] {
         let text = read(path);
         let statuses = text.lines().filter_map(|line| {
             let (_, value) = line.split_once("const ")?.1.split_once(": i32 = ")?;
@@ -269,6 +269,26 @@ fn the_manual_names_every_exit_status_and_no_other() {
     let page = read("man/pds.1");
     let items = part(&page, "Sh", "EXIT STATUS").lines().filter_map(|l| l.strip_prefix(".It "));
     same("exit statuses in pds(1)", &items.map(str::to_owned).collect(), &real);
+}
+
+/// The words that functions called `code` give in the sources.
+fn codes() -> Names {
+    let mut codes = Names::new();
+    for (path, text) in sources("src") {
+        for body in text.split("pub fn code(&self) -> ").skip(1) {
+            let body = body.split_once("\n    }\n").map_or(body, |(body, _)| body);
+            assert!(!body.contains(" _ =>"), "{path:?} has a code for whatever comes");
+            codes.extend(body.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    codes
+}
+
+#[test]
+fn the_manual_names_every_code_of_json_and_no_other() {
+    let page = read("man/pds.1");
+    let items = part(&page, "Sh", "JSON").lines().filter_map(|line| line.strip_prefix(".It "));
+    same("codes in pds(1)", &items.map(str::to_owned).collect(), &codes());
 }
 
 // ---- the two files of pds(5)

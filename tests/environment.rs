@@ -181,7 +181,7 @@ fn every_problem_is_listed_with_its_remedy_and_nothing_starts() {
         .code(125)
         .says(
             "pds: no rule grants `there` in profile `default`\n\
-             pds: hint: see `[acl.default]` in your config.toml\n",
+             pds: hint: the vault's owner can grant it, in `[acl.default]` of config.toml\n",
         )
         .end();
     assert!(!sandbox.path("w/marker").exists());

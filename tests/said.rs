@@ -65,3 +65,56 @@ fn check_lists_every_problem_starts_nothing_and_shows_no_value() {
     assert_eq!(problems["problems"].as_array().unwrap().len(), 2);
     assert_eq!(problems["problems"][1]["hint"], "pds set y");
 }
+
+#[test]
+fn with_json_a_failure_is_one_object_with_stable_codes_and_the_same_exit_status() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1").write_manifest("[run]\ninhreit = \"all\"\nx = 1\n");
+    let calls: [(&str, &[&str]); 14] = [
+        ("get gone", &["not-found"]),
+        ("get a//b", &["invalid-key"]),
+        ("get a --version 7", &["no-version"]),
+        ("get", &["usage"]),
+        ("list --frobnicate", &["usage"]),
+        ("list -p nowhere", &["profile-unknown"]),
+        ("list --password-file work=/gone -p ../x", &["usage"]),
+        ("history gone", &["not-found"]),
+        ("explain", &["manifest-invalid", "manifest-invalid"]),
+        ("explain -m /gone", &["manifest-unusable"]),
+        ("audit show --since soon", &["usage"]),
+        ("audit show --outcome x", &["usage"]),
+        ("client list -x", &["usage"]),
+        ("status --client-key /gone", &["no-client-key"]),
+    ];
+    for (call, codes) in calls {
+        let words: Vec<&str> = call.split(' ').collect();
+        let plain = sandbox.pds(&words).done();
+        assert_ne!(plain.stderr(), "", "{call}");
+        let words: Vec<&str> = words.into_iter().chain(["--json"]).collect();
+        let outcome = sandbox.pds(&words).done().code(plain.status()).says("");
+        let object: Value = serde_json::from_slice(&outcome.0.stdout).unwrap();
+        let problems = object["problems"].as_array().unwrap();
+        let told: Vec<_> = problems.iter().map(|problem| &problem["code"]).collect();
+        assert_eq!(told, *codes, "{call}: {object}");
+        for problem in problems {
+            assert!(problem["message"].as_str().is_some_and(|said| !said.is_empty()), "{object}");
+            assert!(problem["hint"].is_string() || problem["hint"].is_null(), "{object}");
+        }
+    }
+    let broken = sandbox.pds(["explain", "--json"]).done();
+    let object: Value = serde_json::from_slice(&broken.0.stdout).unwrap();
+    assert_eq!(object["problems"][0]["hint"], "did you mean `inherit`?");
+    assert_eq!(
+        (&object["problems"][0]["line"], &object["problems"][0]["column"]),
+        (&3.into(), &1.into())
+    );
+    // Where nothing can be printed, it is said; what was the matter keeps its status.
+    let closed = "pds: can't write to standard output: Bad file descriptor (os error 9)\n";
+    sandbox.sh("\"$PDS\" get gone --json >&-").done().code(4).says(closed).end();
+    sandbox.pds(["lock"]).ok();
+    let locked = sandbox.pds(["list", "--json", "--no-prompt"]).done().code(3).says("");
+    assert!(String::from_utf8_lossy(&locked.0.stdout).contains("\"code\":\"locked\""));
+    // What the command behind `run` is given is its own.
+    let run = ["run", "-e", "A=a", "--no-prompt", "echo", "--json"];
+    sandbox.pds(run).done().code(125).stdout("").end();
+}

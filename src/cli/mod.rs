@@ -294,6 +294,13 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(arguments)
 }
 
+/// Whether a command line asks for JSON. Looked for before it is read, so that a mistake in
+/// it is told in the form that was asked for as well.
+#[must_use]
+pub fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
 /// Reads the command line of `pds-daemon`, which is that of `pds daemon`.
 ///
 /// # Errors

@@ -143,7 +143,7 @@ impl ClientError {
         matches!(self, Self::Stopped(_) | Self::Silent { .. })
     }
 
-    /// The stable word for it in `check --json`.
+    /// The stable word for it in `--json`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

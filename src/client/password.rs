@@ -52,6 +52,23 @@ pub enum PasswordError {
 }
 
 impl PasswordError {
+    /// The stable word for it in `--json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSource(_) => "no-password",
+            Self::Ambiguous | Self::NotAProfile => "usage",
+            Self::Unreadable { .. } => "file-unusable",
+            Self::TooLong => "unusable-password",
+            Self::Mismatch => "mismatch",
+            Self::Prompt(PromptError::NoTerminal) => "no-terminal",
+            Self::Prompt(PromptError::Cancelled | PromptError::TooLong | PromptError::Io(_)) => {
+                "no-answer"
+            }
+            Self::OutOfSecretMemory(_) => "out-of-secret-memory",
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

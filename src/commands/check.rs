@@ -9,14 +9,14 @@ use super::{CommandError, expiry::Expiring, print};
 use crate::{
     cli,
     client::{AskError, Asker, Passwords, Refusal},
-    error::{Error, exit_of_refusals},
+    error::{self, Error, Finding, exit_of_refusals, of_refusals, of_run},
     home::Home,
     run::{
         self, RunError,
         environment::EnvironmentProblem,
         explain::inherited_names,
         look::{Look, Sight, winner},
-        manifest::{Conflict, ManifestError},
+        manifest::Conflict,
         plan::Plan,
     },
     say::Told,
@@ -33,7 +33,7 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
         print(format!("{}\n", report.as_json()).as_bytes())?;
         return match report.findings.is_empty() {
             true => Ok(()),
-            false => Err(CommandError::Said.into()),
+            false => Err(CommandError::Said { status: 1 }.into()),
         };
     }
     outcome?;
@@ -46,16 +46,6 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
         false => b"`pds run` would start\n",
     };
     Ok(print(good)?)
-}
-
-/// One thing that is in the way.
-#[derive(Debug)]
-struct Finding {
-    /// Stable: scripts read it.
-    code: &'static str,
-    told: Told,
-    /// What it is about: a refusal's profile and key, or a line and a column.
-    about: Value,
 }
 
 #[derive(Debug, Default)]
@@ -118,11 +108,7 @@ impl Report {
 
     fn refused(&mut self, all: &[Refusal]) {
         self.refusals.extend_from_slice(all);
-        self.findings.extend(all.iter().map(|refusal| Finding {
-            code: refusal.reason.word(),
-            told: Told::new(refusal.message(), refusal.hint()),
-            about: json!({ "profile": refusal.profile, "key": refusal.key }),
-        }));
+        self.findings.extend(of_refusals(all));
     }
 
     /// Takes what keeps a run from starting apart into single findings.
@@ -131,16 +117,7 @@ impl Report {
             return self.refused(all);
         }
         self.told.extend(error.told());
-        if let RunError::Manifest(ManifestError::Invalid(invalid)) = error {
-            self.findings.extend(invalid.problems.iter().map(|problem| Finding {
-                code: error.code(),
-                told: Told::new(&problem.kind, problem.kind.hint()),
-                about: json!({ "line": problem.line, "column": problem.column }),
-            }));
-            return;
-        }
-        let one = |told| Finding { code: error.code(), told, about: json!({}) };
-        self.findings.extend(error.told().into_iter().map(one));
+        self.findings.extend(of_run(error));
     }
 
     /// For a person: all refusals together, then everything else, then what was not seen.
@@ -158,18 +135,11 @@ impl Report {
     }
 
     fn as_json(&self) -> Value {
-        let problem = |finding: &Finding| {
-            let mut object = finding.about.clone();
-            object["code"] = json!(finding.code);
-            object["message"] = json!(finding.told.message);
-            object["hint"] = json!(finding.told.hint);
-            object
-        };
         let unseen = |(profile, keys): &(TrustProfileName, Vec<String>)| json!({ "profile": profile.as_str(), "keys": keys });
         json!({
             "would_start": self.findings.is_empty(),
             "manifest_only": self.manifest_only,
-            "problems": self.findings.iter().map(problem).collect::<Vec<_>>(),
+            "problems": error::as_json(&self.findings),
             "unseen": self.unseen.iter().map(unseen).collect::<Vec<_>>(),
             "expiring": self.expiring.iter().map(Expiring::as_json).collect::<Vec<_>>(),
         })

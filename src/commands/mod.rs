@@ -190,7 +190,10 @@ pub enum CommandError {
     },
     /// It was said already.
     #[error("no")]
-    Said,
+    Said {
+        /// The exit status that goes with it.
+        status: i32,
+    },
     /// A time is not one.
     #[error("`{option}`: expected a time such as `2026-01-31`, `2026-01-31T12:00:00Z` or `8h`")]
     NotATime {

@@ -25,8 +25,59 @@ impl CommandError {
             }
             Self::WouldNotStart { told, .. } => told.clone(),
             Self::Export(error) => error.told(),
-            Self::Said => Vec::new(),
+            Self::Said { .. } => Vec::new(),
             _ => vec![Told::new(self, self.hint())],
+        }
+    }
+
+    /// The stable word for it in `--json`; none for what has shown its findings itself.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        let code = match self {
+            Self::Said { .. } | Self::WouldNotStart { .. } => return None,
+            Self::NotAKey { .. } | Self::NotKeys(_) => "invalid-key",
+            Self::NoKey { .. } => "not-found",
+            Self::ValueTooLong => "value-too-long",
+            Self::NoValue => "no-terminal",
+            Self::Mismatch => "mismatch",
+            Self::Generate(_)
+            | Self::OtherProfile { .. }
+            | Self::NoExpiry(_)
+            | Self::UnknownFormat(_)
+            | Self::NotATime { .. } => "usage",
+            Self::File { .. } => "file-unusable",
+            Self::FileTooLong => "file-too-long",
+            Self::FileExists(_) => "file-exists",
+            Self::NotABackup { .. } => "not-a-backup",
+            Self::VaultExists(_) => "vault-exists",
+            Self::NoVersion { .. } => "no-version",
+            Self::NotAClient(_) => "invalid-client",
+            Self::NotAGrant(_) => "invalid-grant",
+            Self::NotACredential(_) => "not-a-credential",
+            Self::UnfitCredential { .. } => "value-unfit",
+            Self::Output(_) => "output",
+            Self::Dotenv(_) | Self::Json(_) | Self::Yaml(_) => "file-invalid",
+            Self::Pass(_) => "pass",
+            Self::NotSet(_) => "variable-not-set",
+            Self::WouldOverwrite(_) | Self::OtherValues(_) => "exists",
+            Self::ReadBack(_) => "not-read-back",
+            Self::NoVariable { .. } => "no-variable",
+            Self::TrailAltered => "trail-altered",
+            Self::TrailNotChecked { .. } => "trail-not-checked",
+            Self::Export(error) => error.code(),
+            Self::OutOfSecretMemory(_) => "out-of-secret-memory",
+        };
+        Some(code)
+    }
+
+    /// The line and the column that it is about, if it is about a place in a file.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Dotenv(error) => Some((error.line, error.column)),
+            Self::Json(error) => Some((error.line, error.column)),
+            Self::Yaml(error) => Some((error.line, error.column)),
+            _ => None,
         }
     }
 
@@ -72,7 +123,7 @@ impl CommandError {
     pub fn exit_status(&self) -> i32 {
         match self {
             Self::Export(error) => error.exit_status(),
-            Self::WouldNotStart { status, .. } => *status,
+            Self::WouldNotStart { status, .. } | Self::Said { status } => *status,
             Self::NoKey { .. } | Self::NoVersion { .. } | Self::NoVariable { .. } => 4,
             Self::NotAKey { .. }
             | Self::NotAClient(_)

@@ -94,21 +94,21 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The stable word for it in `check --json`.
+    /// The stable word for it in `--json`, where its parts have none of their own.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NothingToRunWith | Self::Manifest(ManifestError::NotFound) => "no-manifest",
-            Self::Manifest(ManifestError::Invalid(_)) => "manifest-invalid",
-            Self::Manifest(_) => "manifest-unusable",
+            Self::NothingToRunWith => "no-manifest",
+            Self::Manifest(error) => error.code(),
             Self::NoCurrentFolder(_) => "no-current-folder",
             Self::Option(_) => "usage",
             Self::RefusedVariables(_) => "variable-refused",
             Self::Config(_) => "config-invalid",
             Self::Ask(AskError::Client(error)) => error.code(),
-            Self::Ask(_) => "refused",
+            Self::Ask(AskError::Password(error)) => error.code(),
+            Self::Ask(AskError::Refused(_)) => "refused",
             Self::NotApproved(_) => "not-approved",
-            Self::Environment(_) => "variable-already-set",
+            Self::Environment(_) => "value-unfit",
             Self::TooLarge(_) => "too-large",
             Self::Exec { .. } => "exec",
             Self::Output(_) => "output",

@@ -240,6 +240,8 @@ fn command() -> Vec<Error> {
         NotAKey { key: "kkk".into(), reason: InvalidKey::TooLong },
         NotAKey { key: "db/..".into(), reason: InvalidKey::DotSegment },
         NotAKey { key: "db password".into(), reason: InvalidKey::Character },
+        NoKey { key: key(), profile: "work".into() },
+        UnfitCredential { key: "git/https/example.org".into(), profile: profile("work") },
         ValueTooLong,
         NoValue,
         Mismatch,

@@ -160,8 +160,10 @@ fn approval() -> String {
 /// clap's own, which has another look.
 fn usage() -> String {
     let sandbox = Sandbox::new();
-    let calls: [&[&str]; 6] = [
+    let calls: [&[&str]; 8] = [
         &["frobnicate"],
+        &["backup"],
+        &["audit", "show", "--outcome", "x"],
         &["get"],
         &["get", "k", "-p", "../x"],
         &["run"],

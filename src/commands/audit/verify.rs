@@ -4,7 +4,7 @@ use crate::{
     cli::AuditVerify,
     client::{Asker, ClientError, Passwords, Wanted},
     commands::{CommandError, print},
-    error::Error,
+    error::{self, Error, Finding},
     home::{Home, audit_file},
     say::escaped,
     secret::SecureBuffer,
@@ -21,8 +21,19 @@ pub(super) fn verify(options: &AuditVerify, home: &Home) -> Result<(), Error> {
     else {
         return Err(ClientError::Malformed.into());
     };
-    let text = if options.json { as_json(&report) } else { as_text(&report, home) };
-    print(text.as_bytes())?;
+    let verdict = verdict(&report);
+    if options.json {
+        let problems = verdict.as_ref().map_or_else(Error::findings, |()| Vec::new());
+        print(as_json(&report, &problems).as_bytes())?;
+        return verdict
+            .map_err(|error| CommandError::Said { status: error.exit_status(false) }.into());
+    }
+    print(as_text(&report, home).as_bytes())?;
+    verdict
+}
+
+/// What comes of it: an error, unless all of the trail was checked and is as it was written.
+fn verdict(report: &AuditReport<'_>) -> Result<(), Error> {
     if report.findings.iter().any(|finding| finding.what.is_tampering()) || report.more > 0 {
         return Err(CommandError::TrailAltered.into());
     }
@@ -103,7 +114,7 @@ fn words(finding: &AuditFinding<'_>) -> String {
     }
 }
 
-fn as_json(report: &AuditReport<'_>) -> String {
+fn as_json(report: &AuditReport<'_>, problems: &[Finding]) -> String {
     let finding = |finding: &AuditFinding<'_>| {
         serde_json::json!({
             "what": word(finding.what),
@@ -126,6 +137,7 @@ fn as_json(report: &AuditReport<'_>) -> String {
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "more": report.more,
         "more_notes": report.more_notes,
+        "problems": error::as_json(problems),
     });
     format!("{object}\n")
 }

@@ -57,7 +57,7 @@ pub(super) fn doctor(options: &cli::Doctor, home: &Home) -> Result<(), Error> {
     print(text.as_bytes())?;
     // What could be better is shown, and no reason to fail a script.
     match checks.iter().any(|check| check.state == State::Wrong) {
-        true => Err(CommandError::Said.into()),
+        true => Err(CommandError::Said { status: 1 }.into()),
         false => Ok(()),
     }
 }

@@ -112,6 +112,21 @@ impl Clash {
 }
 
 impl ExportError {
+    /// The stable word for it in `--json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingToExport => "no-manifest",
+            Self::NoMatch(_) => "not-found",
+            Self::NotAVariable(_) | Self::NamedPattern(_) | Self::NotAKubernetesName => "usage",
+            Self::NotAKey { .. } => "invalid-key",
+            Self::Names(_) => "name-clash",
+            Self::Unfit(_) => "value-unfit",
+            Self::NoGithubFile => "no-github-file",
+            Self::Terminal => "terminal",
+        }
+    }
+
     /// Everything that there is to say about it.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
@@ -253,7 +268,7 @@ fn may_show(place: &place::Place, asker: &Asker<'_>, yes: bool) -> Result<(), Co
     }
     match terminal::ask("pds: show the values on this terminal? [y/N] ") {
         Ok(answer) if approval::is_yes(&answer) => Ok(()),
-        Ok(_) | Err(PromptError::Cancelled) => Err(CommandError::Said),
+        Ok(_) | Err(PromptError::Cancelled) => Err(CommandError::Said { status: 1 }),
         Err(_) => Err(ExportError::Terminal.into()),
     }
 }

@@ -35,6 +35,18 @@ pub enum EnvironmentProblem {
 }
 
 impl EnvironmentProblem {
+    /// The stable word for it in `--json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Nul(_) | Self::Function(_) | Self::NotText { .. } => "value-unfit",
+            Self::TooLong(_) => "too-large",
+            Self::AlreadySet(_) => "variable-already-set",
+            Self::SetTwice(_) => "variable-set-twice",
+            Self::OutOfSecretMemory(_) => "out-of-secret-memory",
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

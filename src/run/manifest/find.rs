@@ -56,6 +56,21 @@ fn shown(path: &Path) -> impl std::fmt::Display {
 }
 
 impl ManifestError {
+    /// The stable word for it in `--json`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "no-manifest",
+            Self::Invalid(_) => "manifest-invalid",
+            Self::Unreadable { .. }
+            | Self::SymbolicLink(_)
+            | Self::NotAFile(_)
+            | Self::ForeignOwner(_)
+            | Self::WritableByOthers(_)
+            | Self::TooLarge(_) => "manifest-unusable",
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

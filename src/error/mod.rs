@@ -5,6 +5,10 @@
 //! other commands with 1 no, 2 usage, 3 locked, 4 not found, 5 denied, 6 no daemon.
 #![forbid(unsafe_code)]
 
+mod findings;
+
+pub use findings::{Finding, as_json, of_refusals, of_run};
+
 use std::io::ErrorKind;
 
 use crate::{
@@ -12,7 +16,7 @@ use crate::{
     commands::CommandError,
     home::HomeError,
     run::RunError,
-    say::Told,
+    say::{self, Told},
     sys::{exec::ExecError, start::EXIT_INTERNAL},
 };
 
@@ -70,6 +74,23 @@ impl Error {
         }
         self.told().iter().for_each(Told::say);
         self.exit_status(is_run)
+    }
+
+    /// Prints it as `--json` does: one object on standard output, whose `problems` have
+    /// codes that scripts can rely on. Returns the exit status, which is the same.
+    pub fn report_as_json(&self) -> i32 {
+        let is_help = matches!(self, Self::Usage(usage) if !usage.use_stderr());
+        if is_help || matches!(self, Self::Command(CommandError::Output(_))) {
+            return self.report(false);
+        }
+        let findings = self.findings();
+        if !findings.is_empty() {
+            let object = serde_json::json!({ "problems": as_json(&findings) });
+            if let Err(error) = say::print(format!("{object}\n").as_bytes()) {
+                Self::Command(CommandError::Output(error)).report(false);
+            }
+        }
+        self.exit_status(false)
     }
 
     /// Everything that is the matter.
