@@ -230,7 +230,7 @@ complete -c pds -n '__pds_at passwd' -l password-file -r -F -d 'read the passwor
 complete -c pds -n '__pds_at passwd' -l no-prompt -d 'never ask at the terminal'
 complete -c pds -n '__pds_at passwd' -s h -l help -d 'print help'
 
-complete -c pds -n '__pds_at backup' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_at backup' -l list -d 'print the names of the secrets that it holds as well'
 complete -c pds -n '__pds_at backup' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at backup' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at backup' -l no-prompt -d 'never ask at the terminal'
@@ -238,7 +238,7 @@ complete -c pds -n '__pds_at backup' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at backup; and __pds_place 1 1' -F
 
 complete -c pds -n '__pds_at restore' -l replace -d 'put it in the place of a vault that is there, which is removed'
-complete -c pds -n '__pds_at restore' -l list -d 'print the names of the secrets in it'
+complete -c pds -n '__pds_at restore' -l list -d 'print the names of the secrets that were restored as well'
 complete -c pds -n '__pds_at restore' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile, which must be the backup\'s own'
 complete -c pds -n '__pds_at restore' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at restore' -l no-prompt -d 'never ask at the terminal'
