@@ -27,7 +27,7 @@ _pds_options() {
         rename) list=(-p --profile --password-file --no-prompt --client-key -h --help) ;;
         list | ls) list=(--json -p --profile --password-file --no-prompt --client-key -h --help) ;;
         import) list=(--format --from --first-line --from-env --prefix --overwrite --dry-run -p --profile --password-file --no-prompt --client-key -h --help) ;;
-        export) list=(--format -m --manifest -o --output --force --name --yes -p --profile --password-file --no-prompt -h --help) ;;
+        export) list=(--format -m --manifest -o --output --force --name --yes -p --profile --password-file --no-prompt --client-key -h --help) ;;
         passwd) list=(--new-password-file -p --profile --password-file --no-prompt -h --help) ;;
         backup) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
         restore) list=(--replace --list -p --profile --password-file --no-prompt -h --help) ;;
@@ -39,7 +39,7 @@ _pds_options() {
         unlock) list=(--accept-older -p --profile --password-file --no-prompt --client-key -h --help) ;;
         lock) list=(-p --profile --client-key -h --help) ;;
         status) list=(--json --client-key -h --help) ;;
-        doctor) list=(--json -h --help) ;;
+        doctor) list=(--json --client-key -h --help) ;;
         audit) list=(-h --help) ;;
         'audit show') list=(--key --client --project --outcome --json --since --until --running -h --help) ;;
         'audit follow') list=(--key --client --project --outcome --json -h --help) ;;

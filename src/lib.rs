@@ -77,7 +77,8 @@ fn ended(outcome: Result<(), error::Error>, is_run: bool) -> i32 {
 fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
     let outcome =
         cli::parse_credential(arguments).map_err(error::Error::Usage).and_then(|options| {
-            commands::credential::credential(&options, &home::Home::from_environment()?)
+            let home = commands::home(options.client.client_key.as_ref())?;
+            commands::credential::credential(&options, &home)
         });
     ended(outcome, false)
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, ValueEnum};
 
-use super::{PasswordOptions, ProfileOption};
+use super::{ClientOption, PasswordOptions, ProfileOption};
 
 /// By this name git calls the helper `pds` (gitcredentials(7)).
 pub const CREDENTIAL_PROGRAM: &str = "git-credential-pds";
@@ -21,6 +21,9 @@ pub struct Credential {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }
 
 /// What git wants of a credential helper.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::PasswordOptions;
+use super::{ClientOption, PasswordOptions};
 use crate::secret::TrustProfileName;
 
 /// `export`.
@@ -42,4 +42,7 @@ pub struct Export {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub client: ClientOption,
 }

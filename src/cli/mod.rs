@@ -126,11 +126,13 @@ impl Command {
             Self::Rename(options) => &options.client,
             Self::List(options) => &options.client,
             Self::Import(options) => &options.client,
+            Self::Export(options) => &options.client,
             Self::Check(options) => &options.client,
             Self::Explain(options) => &options.client,
             Self::Unlock(options) => &options.client,
             Self::Lock(options) => &options.client,
             Self::Status(options) => &options.client,
+            Self::Doctor(options) => &options.client,
             _ => return None,
         };
         option.client_key.as_ref()

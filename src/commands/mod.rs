@@ -222,7 +222,7 @@ pub enum CommandError {
 /// # Errors
 /// [`Error`], which has not been said yet.
 pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
-    let home = home(command)?;
+    let home = home(command.client_key())?;
     match command {
         Command::Run(options) => {
             run::run(options, &home, inherited)?;
@@ -259,10 +259,13 @@ pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
     }
 }
 
-/// Where things are, and as whom to ask.
-fn home(command: &Command) -> Result<Home, Error> {
+/// Where things are, and as whom to ask: the client that is named, if any.
+///
+/// # Errors
+/// [`Error::Home`].
+pub fn home(client_key: Option<&PathBuf>) -> Result<Home, Error> {
     let named = env::var_os("PDS_CLIENT_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
-    match command.client_key().cloned().or(named) {
+    match client_key.cloned().or(named) {
         Some(key) => Ok(Home::of_client(key)),
         None => Ok(Home::from_environment()?),
     }

@@ -5,6 +5,9 @@ use serde::Deserialize;
 
 use crate::{cli::AuditFilter, say::escaped};
 
+/// The longest operation's name, `client-revoke`.
+const OPERATION_COLUMNS: usize = 13;
+
 /// What a line says, as far as it is shown. Nothing here is believed to be whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -90,7 +93,9 @@ impl Record {
         let claims: Vec<&str> = claims.into_iter().flatten().map(String::as_str).collect();
         let operation = &self.operation;
         let claims = claims.join("/");
-        let row = format!("{who:<18} {operation:<9} {profiles:<10} {keys:<24} {outcome}  {claims}");
+        let row = format!(
+            "{who:<18} {operation:<OPERATION_COLUMNS$} {profiles:<10} {keys:<24} {outcome}  {claims}"
+        );
         row.trim_end().to_owned()
     }
 }
@@ -112,6 +117,15 @@ mod tests {
             assert!(row.contains(part), "{row}");
         }
         assert!(row.contains("billing/\\u{1b}]0;x\\u{7}"), "{row}");
+    }
+
+    #[test]
+    fn the_columns_stand_below_each_other_whatever_was_asked() {
+        let at = |operation: &str| {
+            let line = LINE.replace("\"run\"", &format!("\"{operation}\""));
+            Record::parse(line.as_bytes()).unwrap().row().find(" work ").unwrap()
+        };
+        assert_eq!([at("client-revoke"), at("unlock-older")], [at("run"); 2]);
     }
 
     #[test]
