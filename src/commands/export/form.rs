@@ -107,7 +107,7 @@ pub(super) fn unfit(named: &[Named<'_>], format: Format) -> Vec<Unfit> {
                 match value {
                     _ if value.contains(&b'\n') => Some("it has a newline"),
                     [.., b'\r'] => Some("it ends with a carriage return"),
-                    _ if line >= DOCKER_LINE_MAX_BYTES => Some("docker reads no line that long"),
+                    _ if line > DOCKER_LINE_MAX_BYTES => Some("docker reads no line that long"),
                     _ => None,
                 }
             }),
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(why(Docker, b"a\n"), Some("it has a newline"));
         assert_eq!(why(Docker, b"a\r"), Some("it ends with a carriage return"));
         assert_eq!(why(Docker, b" a\rb \t"), None);
-        let line = |more: usize| vec![b'a'; DOCKER_LINE_MAX_BYTES - "A=\n".len() - 1 + more];
+        let line = |more: usize| vec![b'a'; DOCKER_LINE_MAX_BYTES - "A=\n".len() + more];
         assert_eq!(why(Docker, &line(0)), None);
         assert!(why(Docker, &line(1)).is_some());
         assert_eq!(why(Kubernetes, &vec![0; 1 << 20]), None);
