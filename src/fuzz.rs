@@ -110,7 +110,7 @@ pub fn manifest(bytes: &[u8]) {
     match run::manifest::Manifest::parse(bytes, Path::new("/p/pds.toml"), 1000) {
         Ok(manifest) => assert!(manifest.secrets.len() <= run::manifest::MANIFEST_MAX_ENTRIES),
         Err(invalid) => {
-            assert!(!invalid.problems.is_empty());
+            assert!(!invalid.mistakes.is_empty());
             // Nothing of a stranger's file reaches the terminal as a control sequence.
             let plain = |c: char| c == '\n' || !c.is_control();
             assert!(invalid.render(false).chars().all(plain));

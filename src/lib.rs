@@ -26,6 +26,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod home;
+pub mod mistake;
 pub mod run;
 pub mod say;
 pub mod secret;

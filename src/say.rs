@@ -93,10 +93,13 @@ impl Look {
 }
 
 /// A line as several, of at most [`COLUMNS_MAX`]: broken where a part of the sentence ends
-/// if there is such a place, and never inside of backticks. A row of a table stays whole.
+/// if there is such a place, and never inside of backticks. A row of a table stays whole, and so
+/// does a line of a file.
 fn broken(line: &str) -> String {
     const INDENT: &str = "     ";
-    if line.starts_with("  ") || line.contains('\x1b') {
+    let is_quoted = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+    let is_quoted = is_quoted.starts_with('|') || is_quoted.starts_with("-->");
+    if line.starts_with("  ") || is_quoted || line.contains('\x1b') {
         return line.to_owned();
     }
     let (mut text, mut rest, mut indent) = (String::new(), line, "");

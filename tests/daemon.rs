@@ -231,5 +231,5 @@ fn a_command_that_needs_a_daemon_which_cannot_start_ends_with_6() {
     let sandbox = Sandbox::new();
     sandbox.config("histroy = 3\n");
     let told = sandbox.pds(["list", "--no-prompt"]).done().code(6);
-    told.mentions("pds: the daemon did not start: ").mentions("line 1, column 1").end();
+    told.mentions("pds: the daemon did not start: ").mentions("config.toml:1:1").end();
 }

@@ -378,7 +378,7 @@ fn numbered(attribute: &str) -> Option<u32> {
 
 #[test]
 fn the_manual_describes_every_field_of_the_configuration_and_no_other() {
-    let structs = structs(&read("src/config.rs"));
+    let structs = structs(&read("src/config/mod.rs"));
     let mut real = Names::new();
     for (_, field, kind) in &structs["Config"] {
         real.insert(field.clone());

@@ -17,7 +17,7 @@ use super::ClientError;
 use crate::{home::Home, wire::READY};
 
 /// More than any message of a daemon that did not start.
-const ANSWER_MAX_BYTES: u64 = 4_096;
+const ANSWER_MAX_BYTES: u64 = 32 << 10;
 /// The variables that the daemon gets: those that say where things are, and how
 /// long to keep them. Nothing else of a caller's environment is its business.
 const VARIABLES: [&str; 8] = [

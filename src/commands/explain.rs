@@ -10,11 +10,12 @@ use crate::{
     client::{Asker, Passwords},
     error::Error,
     home::Home,
+    mistake::nearest,
     run::{
         self,
         explain::{Explained, Source, explain as explain_plan, in_lines, inherited_names, parts},
         look::{Look, winner},
-        manifest::{Conflict, nearest},
+        manifest::Conflict,
         plan::Plan,
     },
     say::escaped,

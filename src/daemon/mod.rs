@@ -38,7 +38,7 @@ mod vault_state;
 use std::{
     io::{self, Write},
     os::unix::net as unix,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -157,7 +157,7 @@ pub enum DaemonError {
         error: io::Error,
     },
     /// The config file can't be used.
-    #[error("`{path}`: {error}")]
+    #[error("{}", config_refused(path, error))]
     Config {
         /// Which.
         path: PathBuf,
@@ -193,6 +193,14 @@ pub enum DaemonError {
     /// There is no memory for the daemon's own keys.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+/// In full: whoever reads it is the person who wrote the file.
+fn config_refused(path: &Path, error: &ConfigError) -> String {
+    match error {
+        ConfigError::Invalid(invalid) => format!("the config can't be used\n{invalid}"),
+        other => format!("`{}`: {other}", path.display()),
+    }
 }
 
 /// Everything that the daemon's tasks share.

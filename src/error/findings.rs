@@ -10,6 +10,8 @@ use super::Error;
 use crate::{
     client::{AskError, Refusal},
     commands::CommandError,
+    config::ConfigError,
+    mistake::{Invalid, Kind, Mistake},
     run::{RunError, manifest::ManifestError},
     say::Told,
 };
@@ -93,18 +95,23 @@ fn of_ask(error: &AskError) -> Vec<Finding> {
     }
 }
 
+fn of_mistakes<K: Kind>(code: &'static str, invalid: &Invalid<K>) -> Vec<Finding> {
+    let one = |mistake: &Mistake<K>| Finding {
+        code,
+        told: Told::new(&mistake.kind, mistake.kind.hint()),
+        about: json!({ "line": mistake.line, "column": mistake.column }),
+    };
+    invalid.mistakes.iter().map(one).collect()
+}
+
 /// What keeps a command from running, taken apart.
 #[must_use]
 pub fn of_run(error: &RunError) -> Vec<Finding> {
     match error {
         RunError::Ask(error) => of_ask(error),
-        RunError::Manifest(ManifestError::Invalid(invalid)) => {
-            let problem = |problem: &crate::run::manifest::Problem| Finding {
-                code: error.code(),
-                told: Told::new(&problem.kind, problem.kind.hint()),
-                about: json!({ "line": problem.line, "column": problem.column }),
-            };
-            invalid.problems.iter().map(problem).collect()
+        RunError::Manifest(ManifestError::Invalid(invalid)) => of_mistakes(error.code(), invalid),
+        RunError::Config { error: ConfigError::Invalid(invalid), .. } => {
+            of_mistakes(error.code(), invalid)
         }
         RunError::Environment(problems) => {
             let codes = problems.iter().map(|problem| problem.code());

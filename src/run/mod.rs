@@ -27,11 +27,13 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     os::unix::ffi::OsStrExt,
+    path::PathBuf,
 };
 
 use crate::{
     cli,
     client::{AskError, Asker, Passwords},
+    config::ConfigError,
     home::Home,
     say::{self, Told, escaped},
     secret::OutOfSecretMemory,
@@ -63,8 +65,13 @@ pub enum RunError {
     #[error("some variables can't be set")]
     RefusedVariables(Vec<RefusedVariable>),
     /// The config, which could have lifted a refused variable, is broken.
-    #[error("`{0}`")]
-    Config(String),
+    #[error("`{}`: {error}", escaped(&path.to_string_lossy()))]
+    Config {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
     /// The daemon could not be asked, or refused.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -103,7 +110,7 @@ impl RunError {
             Self::NoCurrentFolder(_) => "no-current-folder",
             Self::Option(_) => "usage",
             Self::RefusedVariables(_) => "variable-refused",
-            Self::Config(_) => "config-invalid",
+            Self::Config { .. } => "config-invalid",
             Self::Ask(AskError::Client(error)) => error.code(),
             Self::Ask(AskError::Password(error)) => error.code(),
             Self::Ask(AskError::Refused(_)) => "refused",
@@ -125,6 +132,11 @@ impl RunError {
             Self::Manifest(ManifestError::Invalid(invalid)) => {
                 let text =
                     format!("the manifest can't be used\n{}", invalid.render(say::has_colour()));
+                vec![Told::styled(text)]
+            }
+            Self::Config { error: ConfigError::Invalid(invalid), .. } => {
+                let text =
+                    format!("the config can't be used\n{}", invalid.render(say::has_colour()));
                 vec![Told::styled(text)]
             }
             Self::Manifest(error) => vec![Told::new(error, error.hint())],

@@ -204,9 +204,9 @@ impl<'m> Plan<'m> {
             return Ok(());
         }
         // Only now is the config worth reading.
-        let lifted = self.lifted(home).map_err(|error| {
-            RunError::Config(format!("{}: {error}", home.config_file().display()))
-        })?;
+        let lifted = self
+            .lifted(home)
+            .map_err(|error| RunError::Config { path: home.config_file(), error })?;
         let refused = refused::refusals(self.variables(), &lifted);
         if refused.is_empty() { Ok(()) } else { Err(RunError::RefusedVariables(refused)) }
     }

@@ -176,7 +176,7 @@ fn refused() -> String {
 
 fn run() -> Vec<Error> {
     let program = || "frobnicate".into();
-    let config = |error: ConfigError| RunError::Config(format!("config.toml: {error}"));
+    let config = |error| RunError::Config { path: path("/home/me/.config/pds/config.toml"), error };
     let manifest = || path("/home/me/app/pds.toml");
     let all = [
         RunError::NothingToRunWith,
@@ -187,7 +187,6 @@ fn run() -> Vec<Error> {
         RunError::Option(BadOption::NotAProfile),
         config(ConfigError::Unreadable(denied())),
         config(ConfigError::TooLong),
-        config(ConfigError::Invalid { line: 3, column: 1, message: "unknown field".into() }),
         RunError::Exec { program: program(), error: ExecError::NotFound },
         RunError::Exec { program: program(), error: ExecError::NotExecutable(nix::libc::ENOEXEC) },
         RunError::Output(denied()),

@@ -8,6 +8,7 @@ use crate::support::{Sandbox, Terminal};
 pub(super) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("manifest", manifest()),
+        ("config", config()),
         ("session", session()),
         ("export", exported()),
         ("approval", approval()),
@@ -65,6 +66,36 @@ fn manifest() -> String {
     check(format!("pds = 1\n[run]\nprofile = \"{long}\"\n").as_bytes(), true);
     let many: String = (0..5_000).map(|n| format!("N{n} = \"\"\n")).collect();
     check(format!("pds = 1\n[vars]\n{many}").as_bytes(), false);
+    text
+}
+
+/// Everything that can be wrong with a config, to a command that needs it and to one that
+/// needs a daemon.
+fn config() -> String {
+    const WRONG: [&str; 5] = [
+        "approval = \"of\"\nhistroy = 3\n[lifetimes]\nvalue = \"soon\"\nunlocked = 8\n\
+         idel = \"1h\"\n[audit]\nsync = \"0s\"\n[rates.ci]\nburst = 5\n",
+        "history = -1\n[rate.ci]\nburst = \"many\"\nper_secnod = 1\n[acl.\"a/b\".ci]\nget = []\n\
+         [acl.work]\nget = [\"db/*\"]\n[acl.work.ci]\ngte = []\nset = \"db/*\"\n",
+        "approval = true\n[lift.\"/home/me/app\"]\nvariable = [\"PATH\"]\n[lift]\n\"/x\" = 1\n",
+        "approval = off\nhistory = sk_live_hunter2\n",
+        "lifetimes = 5\nhistory = 9999999999\n[lift.\"/x\"]\nvariables = [1]\n",
+    ];
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("w/pds.toml"), "pds = 1\n[vars]\nPATH = \"x\"\n").unwrap();
+    let mut text = String::new();
+    let mut told = |bytes: &[u8], call: &[&str]| {
+        fs::create_dir_all(sandbox.home("config")).unwrap();
+        fs::write(sandbox.home("config/config.toml"), bytes).unwrap();
+        let lines = String::from_utf8_lossy(bytes).into_owned();
+        text.extend(lines.lines().map(|line| format!("$ | {line}\n")));
+        text.push_str(&shown(&sandbox, call));
+    };
+    for wrong in WRONG {
+        told(wrong.as_bytes(), &["check", "--no-values"]);
+    }
+    told(b"# \xff\n", &["check", "--no-values"]);
+    told(b"histroy = 3\n", &["list", "--no-prompt"]);
     text
 }
 

@@ -24,7 +24,7 @@ fn wish<'r>(operation: Operation, profile: &'r str, key: Option<&'r str>) -> Wis
 }
 
 fn access(rules: &str) -> Access {
-    Config::parse(rules).unwrap().acl
+    Config::from_bytes(rules.as_bytes(), "c".as_ref()).unwrap().acl
 }
 
 struct Case {
@@ -107,7 +107,10 @@ fn gate_3_refuses_a_stranger_and_whoever_was_revoked() {
 
 #[test]
 fn gate_4_refuses_an_empty_bucket_and_says_when_to_try_again() {
-    let limits = Config::parse("[rate.launcher]\nburst = 1\nper_second = 1").unwrap().rate;
+    let limits =
+        Config::from_bytes("[rate.launcher]\nburst = 1\nper_second = 1".as_bytes(), "c".as_ref())
+            .unwrap()
+            .rate;
     let mut case = Case { limits: RateLimits::new(limits), ..Case::launcher() };
     let wishes = [wish(Operation::Get, "work", Some("k"))];
     assert!(case.decide(&wishes).is_ok());
@@ -145,7 +148,10 @@ fn a_batch_reports_every_entry_that_a_gate_refuses() {
 
 #[test]
 fn a_batch_spends_one_token_however_many_keys_it_has() {
-    let limits = Config::parse("[rate.launcher]\nburst = 2\nper_second = 1").unwrap().rate;
+    let limits =
+        Config::from_bytes("[rate.launcher]\nburst = 2\nper_second = 1".as_bytes(), "c".as_ref())
+            .unwrap()
+            .rate;
     let mut case = Case { limits: RateLimits::new(limits), ..Case::launcher() };
     let keys: Vec<String> = (0..1000).map(|n| format!("key/{n}")).collect();
     let wishes: Vec<_> = keys.iter().map(|key| wish(Operation::Get, "work", Some(key))).collect();
@@ -158,7 +164,9 @@ fn a_batch_spends_one_token_however_many_keys_it_has() {
 fn an_earlier_gate_hides_what_a_later_one_would_say() {
     // Everything is wrong with this request; the gates show in their order.
     let bad = [wish(Operation::Get, "asleep", Some(".."))];
-    let none = Config::parse("[rate.ci]\nburst = 0\nper_second = 0").unwrap().rate;
+    let none = Config::from_bytes("[rate.ci]\nburst = 0\nper_second = 0".as_bytes(), "c".as_ref())
+        .unwrap()
+        .rate;
     let mut case = Case {
         any_unlocked: false,
         peer: Peer::Unknown,

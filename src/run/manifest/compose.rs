@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::{Composed, ProblemKind, nearest::nearest, template::Template, walk::Walk};
+use super::{Composed, ProblemKind, template::Template, walk::Walk};
+use crate::mistake::nearest;
 use crate::run::variable::VariableName;
 
 /// A template before it is parsed: its variable, its text, and where the value is.

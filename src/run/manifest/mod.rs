@@ -4,12 +4,10 @@
 //! costs little whatever is in it, and grants nothing: who may have what is decided
 //! elsewhere, by the person.
 
-mod blank;
 mod compose;
 mod find;
 mod generate;
 mod item;
-mod nearest;
 mod parse;
 mod password;
 mod problem;
@@ -24,9 +22,8 @@ use crate::secret::TrustProfileName;
 pub use find::{FILE_NAME, ManifestError};
 pub use generate::{GENERATE_MAX_BYTES, GENERATE_MIN_BYTES, Generate, InvalidGenerate, Writing};
 pub use item::{Item, What};
-pub use nearest::nearest;
 pub use password::PasswordRules;
-pub use problem::{Invalid, PROBLEMS_SHOWN, Problem, ProblemKind};
+pub use problem::{Invalid, Problem, ProblemKind};
 pub use template::{Filter, Segment, Template, TemplateProblem};
 
 /// A manifest's file has at most this many bytes: 256 KiB.

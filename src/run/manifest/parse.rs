@@ -10,11 +10,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Conflict, Delivery, Inherit, Invalid, Manifest, PROJECT_MAX_BYTES, ProblemKind,
-    SecretReference, compose,
-    problem::Found,
-    walk::{Name, Value, Walk, in_order},
+    SecretReference, compose, walk::Walk,
 };
 use crate::{
+    mistake::text::{Name, Value, in_order, parse},
     run::{pattern::NamePattern, variable::VariableName},
     secret::{TrustProfileName, validate_secret_key},
 };
@@ -25,9 +24,6 @@ pub(super) const RUN_FIELDS: [&str; 3] = ["profile", "inherit", "conflict"];
 pub(super) const SECRET_FIELDS: [&str; 7] =
     ["key", "required", "profile", "generate", "default", "deliver", "about"];
 
-/// A longer file with an error in its syntax has only the first shown: after each the
-/// parser goes on, and garbage has as many errors as bytes.
-const RECOVERY_MAX_BYTES: usize = 32 * 1024;
 impl Manifest {
     /// Reads `bytes`, the whole of the manifest `path`, which `owner` (a user id) owns.
     ///
@@ -43,7 +39,10 @@ impl Manifest {
         if text.starts_with('\u{feff}') {
             return Err(invalid(text, vec![(0..3, ProblemKind::ByteOrderMark)]));
         }
-        let document = DeTable::parse(text).map_err(|first| invalid(text, syntax(text, first)))?;
+        let document = parse(text).map_err(|wrong| {
+            let syntax = |(at, words)| (at, ProblemKind::Syntax(words));
+            invalid(text, wrong.into_iter().map(syntax).collect())
+        })?;
         let mut manifest = Self {
             path: path.to_owned(),
             directory: path.parent().unwrap_or(path).to_owned(),
@@ -60,18 +59,6 @@ impl Manifest {
         walk.document(document.get_ref(), &mut manifest);
         if walk.found.is_empty() { Ok(manifest) } else { Err(invalid(text, walk.found)) }
     }
-}
-
-fn syntax(text: &str, first: toml::de::Error) -> Vec<Found> {
-    let all = if text.len() > RECOVERY_MAX_BYTES {
-        vec![first]
-    } else {
-        DeTable::parse_recoverable(text).1
-    };
-    let found = |error: toml::de::Error| {
-        (error.span().unwrap_or(0..0), ProblemKind::Syntax(error.message().to_owned()))
-    };
-    all.into_iter().map(found).collect()
 }
 
 impl<'v> Walk<'v> {

@@ -1,19 +1,13 @@
-//! What is wrong with a manifest, and how a person is shown it.
+//! What is wrong with a manifest.
 
-use std::{fmt, ops::Range, path::PathBuf};
+use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-
-use super::{blank::blank, generate::InvalidGenerate, template::TemplateProblem};
+use super::{generate::InvalidGenerate, template::TemplateProblem};
 use crate::{
+    mistake::{self, text::quoted},
     run::{pattern::InvalidPattern, variable::InvalidVariable},
     secret::{InvalidKey, InvalidProfile},
 };
-
-/// So many problems are shown; the rest are counted.
-pub const PROBLEMS_SHOWN: usize = 20;
-/// A longer line is not shown, only its number: the renderer's cost grows with it.
-const LINE_SHOWN_MAX_BYTES: usize = 1_000;
 
 /// One thing that is wrong. None of the texts holds a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,14 +116,8 @@ pub enum ProblemKind {
     Cycle(Vec<String>),
 }
 
-fn quoted(name: &Option<String>) -> String {
-    name.as_ref().map_or_else(String::new, |name| format!(" `{name}`"))
-}
-
-impl ProblemKind {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl mistake::Kind for ProblemKind {
+    fn hint(&self) -> Option<String> {
         let nearest = |name: &dyn fmt::Display| Some(format!("did you mean `{name}`?"));
         match self {
             Self::UnknownTable { nearest: Some(name), .. }
@@ -153,94 +141,9 @@ impl ProblemKind {
     }
 }
 
-/// A problem before it is located: bytes of the text, and what is wrong there.
-pub(super) type Found = (Range<usize>, ProblemKind);
-
+/// A problem before it is located.
+pub(super) type Found = mistake::Found<ProblemKind>;
 /// One problem, where it is, and the line as it may be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What is wrong.
-    pub kind: ProblemKind,
-    /// From 1.
-    pub line: usize,
-    /// From 1, in characters.
-    pub column: usize,
-    /// The line with everything blanked that could be a secret; none if it is too long.
-    shown: Option<String>,
-    /// What the carets are under: bytes of the line.
-    at: Range<usize>,
-}
-
+pub type Problem = mistake::Mistake<ProblemKind>;
 /// A manifest with problems: all of them, in the order of the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
-    /// The manifest.
-    pub path: PathBuf,
-    /// At least one and at most [`PROBLEMS_SHOWN`].
-    pub problems: Vec<Problem>,
-    /// How many more there are.
-    pub more: usize,
-}
-
-impl Invalid {
-    pub(super) fn new(path: PathBuf, text: &str, mut found: Vec<Found>) -> Self {
-        found.sort_by_key(|(at, _)| at.start);
-        let more = found.len().saturating_sub(PROBLEMS_SHOWN);
-        found.truncate(PROBLEMS_SHOWN);
-        let blanked = blank(text);
-        let problems = found.into_iter().map(|found| locate(text, &blanked, found)).collect();
-        Self { path, problems, more }
-    }
-
-    /// The problems as rustc shows them, one after the other.
-    #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let path = self.path.to_string_lossy().escape_debug().to_string();
-        let shown = |problem: &Problem| renderer.render(&[problem.report(&path)]);
-        let mut all: Vec<_> = self.problems.iter().map(shown).collect();
-        if self.more > 0 {
-            all.push(format!("… and {} more", self.more));
-        }
-        all.join("\n\n")
-    }
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
-    }
-}
-
-impl std::error::Error for Invalid {}
-
-impl Problem {
-    fn report<'a>(&'a self, path: &'a str) -> Group<'a> {
-        let title = Level::ERROR.primary_title(self.kind.to_string());
-        let group = match &self.shown {
-            Some(line) => title.element(
-                Snippet::source(line.as_str())
-                    .line_start(self.line)
-                    .path(path)
-                    .annotation(AnnotationKind::Primary.span(self.at.clone())),
-            ),
-            None => title.element(Origin::path(path).line(self.line).char_column(self.column)),
-        };
-        group.elements(self.kind.hint().map(|hint| Level::HELP.message(hint)))
-    }
-}
-
-fn locate(text: &str, blanked: &str, (at, kind): Found) -> Problem {
-    let from = text.floor_char_boundary(at.start);
-    let start = text[..from].rfind('\n').map_or(0, |found| found + 1);
-    let end = text[from..].find('\n').map_or(text.len(), |len| from + len);
-    let shown = blanked[start..end].trim_end_matches('\r');
-    let clip = |place: usize| (place.max(start) - start).min(shown.len());
-    Problem {
-        line: text[..start].bytes().filter(|&b| b == b'\n').count() + 1,
-        column: text[start..from].chars().count() + 1,
-        at: clip(from)..clip(at.end.max(from)),
-        shown: (shown.len() <= LINE_SHOWN_MAX_BYTES).then(|| shown.to_owned()),
-        kind,
-    }
-}
+pub type Invalid = mistake::Invalid<ProblemKind>;

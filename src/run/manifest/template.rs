@@ -146,7 +146,7 @@ fn reference(source: &str, inside: Range<usize>, problems: &mut Vec<Found>) -> O
             Some(filter) => filters.push(filter),
             None => {
                 let known = Filter::ALL.iter().map(|&(name, _)| name);
-                let nearest = super::nearest::nearest(part, known);
+                let nearest = crate::mistake::nearest(part, known);
                 let place = start..start + part.len();
                 problems.push((place, TemplateProblem::UnknownFilter(nearest)));
             }

@@ -35,7 +35,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Manifest, Invalid> {
 
 /// Line, column and message of every problem.
 fn problems(text: impl AsRef<[u8]>) -> Vec<(usize, usize, String)> {
-    let problems = parse(text).expect_err("this manifest has problems").problems;
+    let problems = parse(text).expect_err("this manifest has problems").mistakes;
     problems.into_iter().map(|p| (p.line, p.column, p.kind.to_string())).collect()
 }
 
@@ -220,7 +220,7 @@ fn hostile_text_is_an_error() {
     ];
     for text in cases {
         let invalid = parse(&text).expect_err("hostile");
-        assert!(!invalid.problems.is_empty());
+        assert!(!invalid.mistakes.is_empty());
         assert!(invalid.to_string().len() < 64 * 1024, "{}", invalid.to_string().len());
     }
 }
@@ -331,7 +331,7 @@ fn the_schema_has_the_parsers_fields_and_no_others() {
 fn each_field_that_the_parser_suggests_is_one_that_it_takes() {
     let refused = |text: &str, name: &str| match parse(text) {
         Ok(_) => false,
-        Err(invalid) => invalid.problems.iter().any(|p| {
+        Err(invalid) => invalid.mistakes.iter().any(|p| {
             let unknown = matches!(
                 &p.kind,
                 ProblemKind::UnknownField { .. } | ProblemKind::UnknownTable { .. }

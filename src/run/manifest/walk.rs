@@ -3,24 +3,20 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use toml::{
-    Spanned,
-    de::{DeString, DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 use super::{
     MANIFEST_MAX_ENTRIES, ProblemKind,
-    nearest::nearest,
     parse::{FIELDS, TABLES},
     problem::Found,
 };
-use crate::run::variable::VariableName;
-
-/// A name of more bytes is not shown.
-const NAME_SHOWN_MAX_BYTES: usize = 64;
-
-pub(super) type Name<'i> = Spanned<DeString<'i>>;
-pub(super) type Value<'i> = Spanned<DeValue<'i>>;
+use crate::{
+    mistake::{
+        nearest,
+        text::{Name, Value, in_order, showable, type_of},
+    },
+    run::variable::VariableName,
+};
 
 pub(super) struct Walk<'i> {
     pub(super) text: &'i str,
@@ -29,13 +25,6 @@ pub(super) struct Walk<'i> {
     /// value is no reason to tell a template that its name doesn't exist.
     pub(super) declared: BTreeSet<&'i str>,
     entries: usize,
-}
-
-/// The entries of a table in the order of the text, which TOML's own map loses.
-pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Name<'i>, &'v Value<'i>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    entries
 }
 
 impl<'v> Walk<'v> {
@@ -147,15 +136,7 @@ impl<'v> Walk<'v> {
     }
 
     pub(super) fn wrong_type(&mut self, expected: &'static str, value: &Value<'_>) {
-        let found = match value.get_ref() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
+        let found = type_of(value.get_ref());
         self.report(value.span(), ProblemKind::WrongType { expected, found });
     }
 
@@ -179,10 +160,4 @@ impl<'v> Walk<'v> {
         let kind = ProblemKind::UnknownField { name: name_shown, place, nearest };
         self.report(name.span(), kind);
     }
-}
-
-/// A name, unless it could play tricks on a terminal or is a value in the wrong place.
-fn showable(name: &str) -> Option<String> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    (name.len() <= NAME_SHOWN_MAX_BYTES && name.bytes().all(is_plain)).then(|| name.to_owned())
 }

@@ -1,4 +1,4 @@
-//! A manifest's text with everything blanked that could be a secret.
+//! A file's text with everything blanked that could be a secret.
 //!
 //! A newcomer's first mistake is the secret itself where its key belongs, often without
 //! quotes, and an error shows the line to whoever looks over the shoulder or reads the

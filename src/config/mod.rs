@@ -2,19 +2,22 @@
 //! project may lift. pds reads it and never writes it; no manifest can change it.
 #![forbid(unsafe_code)]
 
+mod parse;
+mod problem;
+
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::secret::TrustProfileName;
+use crate::{mistake::Invalid, secret::TrustProfileName};
+pub use problem::ConfigProblem;
 
 /// A config file has at most this many bytes.
 pub const CONFIG_MAX_BYTES: u64 = 256 << 10;
 
 /// Everything that `config.toml` can say. Each part is optional.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Whether manifests need an approval.
     pub approval: Approval,
@@ -47,8 +50,7 @@ impl Default for Config {
 }
 
 /// Whether a manifest needs an approval before anything is resolved for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approval {
     /// It does.
     On,
@@ -57,17 +59,13 @@ pub enum Approval {
 }
 
 /// Three lifetimes, all on `CLOCK_BOOTTIME`, which goes on during suspend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Of a value in the cache.
-    #[serde(deserialize_with = "duration")]
     pub value: Duration,
     /// Of an unlocked profile, however much it is used.
-    #[serde(deserialize_with = "duration")]
     pub unlocked: Duration,
     /// Of an unlocked profile that nobody uses.
-    #[serde(deserialize_with = "duration")]
     pub idle: Duration,
 }
 
@@ -82,8 +80,7 @@ impl Default for Lifetimes {
 }
 
 /// When the audit trail reaches the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audit {
     /// Before each release, or within a time of it.
     pub sync: Sync,
@@ -104,19 +101,8 @@ pub enum Sync {
     Within(Duration),
 }
 
-impl<'de> Deserialize<'de> for Sync {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        match text.as_str() {
-            "always" => Ok(Self::Always),
-            other => parse_duration(other).map(Self::Within).map_err(D::Error::custom),
-        }
-    }
-}
-
 /// A token bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     /// Requests that may come at once.
     pub burst: u32,
@@ -159,8 +145,7 @@ impl Grants {
 }
 
 /// Refused variables that one project may set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lift {
     /// Their names, of classes B and C.
     pub variables: Vec<String>,
@@ -181,10 +166,6 @@ impl<'de> Deserialize<'de> for ProfileKey {
         let name = String::deserialize(from)?;
         TrustProfileName::new(&name).map(Self).map_err(D::Error::custom)
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 /// Reads a duration such as `300s`, `8h` or `1h 30m`; it must be longer than nothing.
@@ -209,16 +190,10 @@ pub enum ConfigError {
     /// It is longer than [`CONFIG_MAX_BYTES`].
     #[error("the config file is longer than {CONFIG_MAX_BYTES} bytes")]
     TooLong,
-    /// It is not what a config file is. Shows where, as TOML parsers do.
-    #[error("line {line}, column {column}: {message}")]
-    Invalid {
-        /// The line, from 1.
-        line: usize,
-        /// The column in characters, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
+    /// It was read, and is wrong: all that is. In one line, for a log or a table; rendered
+    /// by whoever shows it to a person.
+    #[error("{}", .0.in_one_line())]
+    Invalid(Box<Invalid<ConfigProblem>>),
 }
 
 impl Config {
@@ -231,26 +206,25 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
             Ok(metadata) if metadata.len() > CONFIG_MAX_BYTES => return Err(ConfigError::TooLong),
-            Ok(_) => std::fs::read_to_string(path)?,
+            Ok(_) => std::fs::read(path)?,
         };
-        Self::parse(&text)
+        Self::from_bytes(&text, path)
     }
 
-    /// Reads the text of a config file.
+    /// Reads `bytes`, the whole of the config file `path`.
     ///
     /// # Errors
-    /// [`ConfigError::Invalid`] with the place of the first mistake.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let before = text.get(..at).unwrap_or_default();
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            ConfigError::Invalid {
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-                message: error.message().to_owned(),
-            }
-        })
+    /// [`ConfigError::Invalid`] with every mistake.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
+        let invalid = |text: &str, found| {
+            ConfigError::Invalid(Box::new(Invalid::new(path.to_owned(), text, found)))
+        };
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            let readable = str::from_utf8(&bytes[..at]).unwrap_or_default();
+            invalid(readable, vec![(at..at, ConfigProblem::NotUtf8)])
+        })?;
+        parse::read(text).map_err(|found| invalid(text, found))
     }
 }
 
@@ -258,9 +232,13 @@ impl Config {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::from_bytes(text.as_bytes(), Path::new("/home/me/.config/pds/config.toml"))
+    }
+
     #[test]
     fn an_empty_config_is_the_documented_default() {
-        let config = Config::parse("").unwrap();
+        let config = parse("").unwrap();
         assert_eq!(config, Config::default());
         assert_eq!(config.lifetimes.value, Duration::from_secs(300));
         assert_eq!(config.history, 10);
@@ -268,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_manual_is_read() {
-        let config = Config::parse(
+        let config = parse(
             r#"
             approval = "off"
             history = 3
@@ -295,6 +273,15 @@ mod tests {
         assert_eq!(config.lift["/home/me/app"].variables, ["PATH"]);
     }
 
+    /// Where each mistake is, and its words.
+    fn mistakes(text: &str) -> Vec<(usize, usize, String)> {
+        let Err(ConfigError::Invalid(invalid)) = parse(text) else { panic!("{text} was taken") };
+        let one = |mistake: &crate::mistake::Mistake<ConfigProblem>| {
+            (mistake.line, mistake.column, mistake.kind.to_string())
+        };
+        invalid.mistakes.iter().map(one).collect()
+    }
+
     #[test]
     fn a_mistake_is_shown_with_its_line_and_column() {
         for (text, line, column) in [
@@ -302,11 +289,39 @@ mod tests {
             ("[lifetimes]\nvalue = \"soon\"\n", 2, 9),
             ("[lifetimes]\nidle = \"0s\"\n", 2, 8),
             ("[acl.\"a/b\".ci]\nget = []\n", 1, 6),
+            ("history = -1\n", 1, 11),
+            ("history = 4294967296\n", 1, 11),
+            ("[acl.work]\nget = [\"a\"]\n", 2, 7),
+            ("[rate.ci]\nburst = 5\n", 1, 7),
+            ("approval = on\n", 1, 12),
         ] {
-            let Err(ConfigError::Invalid { line: l, column: c, .. }) = Config::parse(text) else {
-                panic!("{text} was taken");
-            };
-            assert_eq!((l, c), (line, column), "{text}");
+            let found = mistakes(text);
+            let [(l, c, _)] = found.as_slice() else { panic!("{text}: {found:?}") };
+            assert_eq!((*l, *c), (line, column), "{text}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_shown_at_once_and_no_value() {
+        let text = "approval = \"of\"\n[lifetimes]\nvalue = \"hunter2\"\nidel = 3\n[audti]\n\
+                    [acl.work.ci]\ngte = []\nget = [1]\n";
+        let found = mistakes(text);
+        let lines: Vec<_> = found.iter().map(|(line, _, _)| *line).collect();
+        assert_eq!(lines, [1, 3, 4, 5, 7, 8], "{found:?}");
+        let Err(ConfigError::Invalid(invalid)) = parse(text) else { panic!() };
+        assert!(!invalid.render(false).contains("hunter2"));
+        assert!(invalid.render(false).contains("did you mean `idle`?"));
+        let line = ConfigError::Invalid(invalid).to_string();
+        assert_eq!(
+            line,
+            "line 1, column 12: `\"on\"` or `\"off\"` is expected here; did you mean `off`? \
+             (and 5 more)"
+        );
+    }
+
+    #[test]
+    fn every_operation_that_a_rule_can_name_is_suggested() {
+        let mut grants = Grants::default();
+        assert!(parse::OPERATIONS.iter().all(|operation| grants.of(operation).is_some()));
     }
 }
