@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
@@ -14,7 +14,7 @@ use std::{
 use super::{
     Daemon,
     answer::Refusal,
-    audit::{HeadNote, Noted, Recipient},
+    audit::{HeadNote, Noted, Recipient, Sought},
     place,
     reasons::reason_of,
     vault_state::Vaults,
@@ -209,6 +209,7 @@ pub(super) async fn take_in(
     let settings = daemon.settings.current();
     let (store, history) = (unlocked.store, settings.history);
     let (heads, header) = (daemon.home.audit_heads(), unlocked.header);
+    let trail = daemon.home.audit();
     let to = recipient(profile, &header);
     let suspect = daemon.vaults.is_suspect(profile) && !unlocked.integrity_checked;
     let prepared = tokio::task::spawn_blocking(move || {
@@ -220,15 +221,16 @@ pub(super) async fn take_in(
         let note = head_note(heads, &header, &store)?;
         // What can't be read is as good as altered: it does not vouch for the trail.
         let noted = note.as_ref().map(|note| note.read().unwrap_or(Noted::Altered));
-        Ok((store, approvals, note, noted))
+        let sought = noted.map(|noted| noted.seek(&trail).map(|sought| (noted, sought)));
+        Ok((store, approvals, note, sought))
     })
     .await;
-    let (store, approvals, note, noted) = match prepared {
+    let (store, approvals, note, sought) = match prepared {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(error)) => return Err(refusal(reason_of(&error))),
         Err(_) => return Err(refusal(Reason::Internal)),
     };
-    trust_trail(daemon, profile, to.as_ref(), noted.as_ref())?;
+    trust_trail(daemon, profile, to.as_ref(), sought)?;
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
     daemon.vaults.activate(profile, unlocked.master_key, delivery, approvals, note);
@@ -252,22 +254,23 @@ fn head_note(
     }
 }
 
-/// Lets a vault vouch for the trail from here on, and holds what was noted for it
-/// when it was unlocked last against the trail as it is.
+/// Lets a vault vouch for the trail from here on, and judges what was noted for it when
+/// it was unlocked last by what the trail has of it.
 fn trust_trail(
     daemon: &Daemon,
     profile: &TrustProfileName,
     to: Option<&Recipient>,
-    noted: Option<&Noted>,
+    sought: Option<io::Result<(Noted, Sought)>>,
 ) -> Result<(), Refusal> {
     let recorded = || {
         to.map_or(Ok(()), |to| daemon.trail.admit(to))?;
-        if !noted.map_or(Ok(true), |noted| daemon.trail.compare(profile, noted))? {
+        let judge = |(noted, sought)| daemon.trail.judge(profile, &noted, sought);
+        if !sought.map_or(Ok(true), |sought| sought.and_then(judge))? {
             tracing::error!(%profile, "the audit trail is not the one that was noted last");
         }
         Ok(())
     };
-    recorded().map_err(|error: std::io::Error| {
+    recorded().map_err(|error: io::Error| {
         tracing::error!(%error, "the audit trail can't be written");
         refusal(Reason::AuditUnavailable)
     })

@@ -1,11 +1,19 @@
 //! How far the trail had come, noted outside of it for one vault.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use super::{envelope, line::Head};
+use super::{
+    envelope,
+    line::{self, Head, Kind, Line},
+    writer::read_file,
+};
 use crate::{
     crypto::{DeriveError, derive_audit_head_mac_key, keyed_mac},
     daemon::place,
+    home::audit_files,
     secret::SecureBytes,
     store::VaultId,
 };
@@ -30,6 +38,69 @@ pub(in crate::daemon) enum Noted {
     Altered,
     /// This was the last line.
     At(Head),
+}
+
+/// What the trail has of the line that was noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::daemon) enum Sought {
+    /// It, with the MAC that was noted.
+    Same,
+    /// Another line in its place.
+    Other,
+    /// No such line; the oldest segment that there is.
+    Nowhere {
+        /// `None` if there is none.
+        oldest: Option<u64>,
+    },
+}
+
+impl Noted {
+    /// Looks for the line that was noted in the trail in `folder`, from its end: an honest
+    /// one is not far from there, and the trail before it is not read. Whether the line is
+    /// genuine is for verifying to say, which finds a copied MAC in a forged line.
+    ///
+    /// Called off the event loop, beside which files may go by rotation.
+    ///
+    /// # Errors
+    /// If the trail can't be read.
+    pub(in crate::daemon) fn seek(&self, folder: &Path) -> io::Result<Sought> {
+        let mut oldest = None;
+        let Self::At(head) = self else { return Ok(Sought::Nowhere { oldest }) };
+        for (_, path) in audit_files(folder)?.into_iter().rev() {
+            let bytes = match read_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                bytes => bytes?,
+            };
+            let found = seek_in(&bytes, head);
+            match found {
+                Sought::Nowhere { oldest: here } => oldest = here.or(oldest),
+                found => return Ok(found),
+            }
+        }
+        Ok(Sought::Nowhere { oldest })
+    }
+}
+
+/// Looks for a line in one file, which holds whole segments. Only what begins as that line
+/// or as a segment does is parsed.
+fn seek_in(bytes: &[u8], head: &Head) -> Sought {
+    let (start, mut oldest, mut found) = (line::start(head.line), None, None);
+    for text in line::backward(bytes) {
+        if text.starts_with(&start) {
+            found = Line::parse(text).map(|line| envelope::hexadecimal(&line.mac) == head.mac);
+        }
+        let opening = text.starts_with(&line::start(1)).then(|| Line::parse(text)).flatten();
+        let Some(opening) = opening.filter(|line| line.said.kind == Kind::Segment) else {
+            continue;
+        };
+        oldest = Some(opening.said.segment);
+        match found.take().filter(|_| oldest == Some(head.segment)) {
+            Some(true) => return Sought::Same,
+            Some(false) => return Sought::Other,
+            None => {}
+        }
+    }
+    Sought::Nowhere { oldest }
 }
 
 impl HeadNote {

@@ -150,6 +150,11 @@ pub(super) fn body(
     Ok(format!("{{\"n\":{n},\"kind\":\"{}\",{torn}{}", kind.word(), inner.unwrap_or_default()))
 }
 
+/// How line `n` of a segment begins.
+pub(super) fn start(n: u64) -> Vec<u8> {
+    format!("{{\"n\":{n},").into_bytes()
+}
+
 /// The whole line, with its newline.
 pub(super) fn whole(body: &str, mac: &[u8; MAC_BYTES]) -> String {
     format!("{body},\"mac\":\"{}\"}}\n", envelope::hexadecimal(mac))
@@ -201,6 +206,13 @@ pub(super) fn pieces(bytes: &[u8]) -> Vec<Piece<'_>> {
         start = end + 1;
     }
     pieces
+}
+
+/// A file's lines, whatever is in them, the last one first. One that does not end with a
+/// newline is none.
+pub(super) fn backward(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // What is behind the last newline is the first piece, and empty in a whole file.
+    bytes.rsplit(|&byte| byte == b'\n').skip(1)
 }
 
 /// Reads a file's pieces for nothing but [`fuzz`](crate::fuzz): how many, and of how

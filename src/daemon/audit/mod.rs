@@ -35,7 +35,7 @@ mod writer;
 use serde::Serialize;
 
 pub(super) use envelope::Recipient;
-pub(super) use head::{HeadNote, Noted};
+pub(super) use head::{HeadNote, Noted, Sought};
 pub use line::read_lines;
 pub(super) use trail::Trail;
 pub(super) use verify::{Finding, Opener, Report, verify};

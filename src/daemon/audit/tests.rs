@@ -67,6 +67,11 @@ impl Fixture {
         HeadNote::new(self.folder.path().join("heads"), to.vault, pair.private()).unwrap()
     }
 
+    /// Whether the trail is the one that was noted, as an unlocking of `home` sees it.
+    fn compare(&self, trail: &Trail, noted: &Noted) -> bool {
+        trail.judge("home", noted, noted.seek(&self.audit()).unwrap()).unwrap()
+    }
+
     /// What checking with the first vault finds.
     fn check(&self, trail: &Trail) -> Report {
         verify(trail, &[self.opener(0)]).unwrap()
@@ -228,7 +233,7 @@ fn a_file_replaced_by_an_older_copy_of_it_is_noticed_in_the_next_run() {
     // The next daemon can't know by itself; the vault's note does, at its unlocking.
     let trail = fixture.open();
     let noted = fixture.note().read().unwrap();
-    assert!(!trail.compare("home", &noted).unwrap());
+    assert!(!fixture.compare(&trail, &noted));
     let report = fixture.check(&trail);
     assert_eq!(tampering(&report), [(AuditWhat::WentBack, 8)]);
     let found = report.findings.iter().find(|found| found.what == AuditWhat::WentBack).unwrap();
@@ -242,11 +247,48 @@ fn a_note_that_fits_says_nothing_and_an_altered_one_is_on_record() {
     write(&trail, 0..5);
     trail.note_head([&fixture.note()]);
     write(&trail, 5..9);
-    assert!(trail.compare("home", &fixture.note().read().unwrap()).unwrap());
-    assert!(trail.compare("home", &Noted::Absent).unwrap());
+    assert!(fixture.compare(&trail, &fixture.note().read().unwrap()));
+    assert!(fixture.compare(&trail, &Noted::Absent));
     assert_eq!(whats(&fixture.check(&trail)), []);
-    assert!(!trail.compare("home", &Noted::Altered).unwrap());
+    assert!(!fixture.compare(&trail, &Noted::Altered));
     assert_eq!(tampering(&fixture.check(&trail)), [(AuditWhat::NoteAltered, 11)]);
+}
+
+#[test]
+fn a_noted_line_is_sought_from_the_end_and_no_further_than_it_is() {
+    let fixture = Fixture::new();
+    let trail = fixture.open_with(10_000);
+    write(&trail, 0..300);
+    let noted_in = *audit_files(&fixture.audit()).unwrap().keys().next_back().unwrap();
+    trail.note_head([&fixture.note()]);
+    let noted = fixture.note().read().unwrap();
+    write(&trail, 300..400);
+    let files = audit_files(&fixture.audit()).unwrap();
+    assert!(noted_in > 2 && files.len() as u64 > noted_in + 1);
+    // Nothing before it is looked at: a link is not followed, and would be an error.
+    for (_, path) in files.range(..noted_in) {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("nowhere", path).unwrap();
+    }
+    assert_eq!(noted.seek(&fixture.audit()).unwrap(), Sought::Same);
+    let genuine = fixture.lines(noted_in);
+    let Noted::At(head) = &noted else { panic!("{noted:?}") };
+    let is_noted = |line: &&String| line.contains(&format!("{{\"n\":{},", head.line));
+    let of_the_noted = genuine.iter().find(is_noted).unwrap();
+    let other = of_the_noted.replace(&head.mac, &"0".repeat(64));
+    let forged: Vec<_> = genuine.iter().map(|line| line.replace(of_the_noted, &other)).collect();
+    fixture.put_lines(noted_in, &forged);
+    assert_eq!(noted.seek(&fixture.audit()).unwrap(), Sought::Other);
+    assert!(!fixture.compare(&trail, &noted));
+    // Where it is nowhere, all there is was looked at.
+    for (number, path) in &files {
+        if *number <= noted_in {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let oldest = Some(noted_in + 1);
+    assert_eq!(noted.seek(&fixture.audit()).unwrap(), Sought::Nowhere { oldest });
+    assert!(!fixture.compare(&trail, &noted), "fewer files than go by rotation");
 }
 
 /// Everything can be recomputed but what hangs on a key: the attacker has the
@@ -272,7 +314,7 @@ fn a_chain_made_up_without_the_key_does_not_pass() {
 
     fixture.put_lines(1, &forged);
     let next = fixture.open();
-    assert!(!next.compare("home", &fixture.note().read().unwrap()).unwrap());
+    assert!(!fixture.compare(&next, &fixture.note().read().unwrap()));
     assert_eq!(tampering(&fixture.check(&next))[0].0, AuditWhat::WentBack);
     drop(next);
 
@@ -282,7 +324,7 @@ fn a_chain_made_up_without_the_key_does_not_pass() {
     forged[noted] = forged[noted].replace(&mac_of(&forged[noted]), &mac_of(&genuine[noted]));
     fixture.put_lines(1, &forged);
     let next = fixture.open();
-    assert!(next.compare("home", &fixture.note().read().unwrap()).unwrap());
+    assert!(fixture.compare(&next, &fixture.note().read().unwrap()));
     assert!(tampering(&fixture.check(&next)).contains(&(AuditWhat::Altered, 21)));
 }
 

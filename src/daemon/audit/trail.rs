@@ -10,10 +10,9 @@ use std::{
 };
 
 use super::{
-    HeadNote, Noted, Recipient, SecretOperationAudit,
-    envelope::hexadecimal,
-    line::{self, Head, Kind, Lost},
-    writer::{FILE_MAX_BYTES, FILES_KEPT, Writer, open_for_reading, read_file},
+    HeadNote, Noted, Recipient, SecretOperationAudit, Sought,
+    line::{Head, Kind, Lost},
+    writer::{FILE_MAX_BYTES, FILES_KEPT, Writer, open_for_reading},
 };
 use crate::{daemon::stamp, home::audit_files};
 
@@ -117,15 +116,20 @@ impl Trail {
         self.writer().admit(to)
     }
 
-    /// Holds a note, as an unlocking finds it, against the trail as it is. That the
-    /// trail lost what the note had goes on record.
+    /// Judges a note, as an unlocking finds it, by what the trail has of its line. That
+    /// the trail lost what the note had goes on record.
     ///
     /// # Errors
-    /// If that can't be read or written.
-    pub(in crate::daemon) fn compare(&self, profile: &str, noted: &Noted) -> io::Result<bool> {
+    /// If that can't be written.
+    pub(in crate::daemon) fn judge(
+        &self,
+        profile: &str,
+        noted: &Noted,
+        sought: Sought,
+    ) -> io::Result<bool> {
         let noted = match noted {
             Noted::Absent => return Ok(true),
-            Noted::At(head) if self.has(head)? => return Ok(true),
+            Noted::At(head) if self.vouches(head, sought) => return Ok(true),
             Noted::At(head) => Some(head.clone()),
             Noted::Altered => None,
         };
@@ -134,30 +138,17 @@ impl Trail {
         Ok(false)
     }
 
-    /// Whether the trail has a line, or has let it go by rotation. Whether the line
-    /// is genuine is for verifying to say, which finds a copied MAC in a forged line.
-    fn has(&self, head: &Head) -> io::Result<bool> {
-        let mut oldest = None;
-        for (_, path) in audit_files(&self.folder)? {
-            let bytes = read_file(&path)?;
-            let mut segment = 0;
-            for piece in line::pieces(&bytes) {
-                let Some(line) = piece.line else { continue };
-                if line.said.kind == Kind::Segment {
-                    segment = line.said.segment;
-                    oldest.get_or_insert(segment);
-                }
-                if segment == head.segment && line.said.n == head.line {
-                    return Ok(hexadecimal(&line.mac) == head.mac);
-                }
+    /// Whether the trail has a line, or has let it go by rotation, away from a vault that
+    /// was locked all the time.
+    fn vouches(&self, head: &Head, sought: Sought) -> bool {
+        match sought {
+            Sought::Same => true,
+            Sought::Other => false,
+            Sought::Nowhere { oldest } => {
+                oldest.is_some_and(|oldest| oldest > head.segment)
+                    && self.writer().file > FILES_KEPT
             }
         }
-        // A trail that rotated away from a vault that was locked all the time.
-        Ok(oldest.is_some_and(|oldest| oldest > head.segment && self.rotated()))
-    }
-
-    fn rotated(&self) -> bool {
-        self.writer().file > FILES_KEPT
     }
 
     /// Brings what is written to the disk. Called off the event loop. True if there
