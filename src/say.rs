@@ -115,16 +115,26 @@ fn broken(line: &str) -> String {
 
 /// The space where the first `end` bytes of `line` are best broken.
 fn place_to_break(line: &str, end: usize) -> Option<usize> {
+    // The rest of a line that was broken may begin with one.
+    let mut command = line.starts_with("pds ");
     let (mut quoted, mut any, mut good) = (false, None, None);
     for (at, character) in line[..end].char_indices() {
         quoted ^= character == '`';
-        if character == ' ' && !quoted {
+        if character != ' ' {
+            continue;
+        }
+        let before = &line[..at];
+        let ends_part = before.ends_with([':', ';', ',']);
+        // A command is to be copied as one line.
+        command &= !ends_part;
+        if !quoted && !command {
             any = Some(at);
             // Not behind the mark itself.
-            if at > COLUMNS_MAX / 3 && line[..at].ends_with([':', ';', ',']) {
+            if at > COLUMNS_MAX / 3 && ends_part {
                 good = Some(at);
             }
         }
+        command |= ends_part && line[at..].starts_with(" pds ");
     }
     good.or(any).filter(|at| *at > "pds: hint:".len())
 }

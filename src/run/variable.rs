@@ -8,7 +8,7 @@ pub const VARIABLE_MAX_BYTES: usize = 128;
 /// A name that no variable can have: not `[A-Za-z_][A-Za-z0-9_]{0,127}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a variable has 1 to {VARIABLE_MAX_BYTES} letters, digits and `_`, and does not start with a digit"
+    "a variable has 1 to {VARIABLE_MAX_BYTES} letters, digits and `_`, and starts with no digit"
 )]
 pub struct InvalidVariable;
 

@@ -73,6 +73,7 @@ fn variable(name: &str) -> VariableName {
 
 fn client() -> Vec<Error> {
     use ClientError::*;
+    let not_private = |what| NotPrivate { path: path("/run/user/1000/pds"), what };
     let all = [
         NoDaemon,
         NoDaemonAt(path("/run/pds/ci.sock")),
@@ -80,7 +81,13 @@ fn client() -> Vec<Error> {
         NoKey { path: path("/home/me/ci.key"), error: denied() },
         NoDaemonProgram(path("/usr/local/bin/pds-daemon")),
         CannotStart("can't use the folder `/home/me/p`: Permission denied".into()),
-        NotPrivate { path: path("/run/user/1000/pds"), what: "is open to other users" },
+        CannotStart("it said nothing; see `/home/me/.local/state/pds/log`".into()),
+        not_private("is open to other users"),
+        not_private("belongs to another user"),
+        not_private("is not a socket"),
+        not_private("is not a folder"),
+        not_private("is not a regular file"),
+        not_private("is a symbolic link"),
         ForeignDaemon(path("/run/user/1000/pds/pds.sock")),
         OtherVersion { version: 2, build: "pds 0.2.0".into() },
         NotOurDaemon,
@@ -113,6 +120,10 @@ fn daemon() -> String {
         Folder { path: folder(), error: denied() },
         File { path: folder().join("log"), error: denied() },
         NotPrivate { path: folder(), what: "is open to other users" },
+        NotPrivate { path: folder(), what: "belongs to another user" },
+        NotPrivate { path: folder(), what: "belongs to another user, or is open to others" },
+        NotPrivate { path: folder(), what: "is not a folder, or is a symbolic link" },
+        NotPrivate { path: folder(), what: "is in the way of the socket" },
         Socket { path: path("/run/user/1000/pds/pds.sock"), error: denied() },
         Config { path: path("/home/me/.config/pds/config.toml"), error: ConfigError::TooLong },
         Unprotected(denied()),
@@ -163,6 +174,8 @@ fn refused() -> String {
         }
         text.push_str(&format!("{}:\n{}\n", reason.word(), told.concat()));
     }
+    let locked = Refusal::new(Problem::with_request(Reason::Locked), "", "");
+    text.push_str(&format!("all:\n{}\n", said(vec![AskError::Refused(vec![locked]).into()])));
     let several = [
         about(Reason::ProfileInactive, ""),
         about(Reason::NotFound, "db/password"),

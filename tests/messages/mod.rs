@@ -4,14 +4,18 @@
 //! from the same error and said by the same code. After a change of words:
 //! `PDS_WRITE=1 cargo test --test claims messages::`, and read the difference.
 
+/// Questions and answers at a terminal.
+mod dialogues;
 /// Messages made from the errors themselves.
 mod made;
 /// Messages that the program says.
 mod situations;
+/// The sources, and whether the catalogue has what they say.
+mod sources;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use pds::say::COLUMNS_MAX;
+use pds::say::{COLUMNS_MAX, Look, Told};
 
 use crate::support::Terminal;
 
@@ -62,138 +66,66 @@ fn each_message_of_the_program_is_in_the_catalogue_in_full() {
 }
 
 #[test]
+fn each_question_is_in_the_catalogue_in_full() {
+    for (name, text) in dialogues::all() {
+        same_as_the_catalogue(name, &text);
+    }
+}
+
+/// As at a terminal, but for the colours.
+const LOOK: Look = Look { colour: false, broken: true };
+
+/// Every line of the catalogue that pds itself says, as a terminal gets it.
+fn lines_at_a_terminal() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    // clap has another look, and breaks its lines itself; what was printed is data.
+    let own =
+        catalogue().into_iter().filter(|(name, _)| name != "usage.txt" && name != "shown.txt");
+    for (name, text) in own {
+        // What is typed is no line of ours, and so is what it is typed behind.
+        let typed = |line: &&str| line.starts_with("$ ") || line.contains("]: ") || *line == "v";
+        for line in text.replace("\n     ", " ").lines().filter(|line| !typed(line)) {
+            let said = match line.strip_prefix("pds: ") {
+                Some(message) => Told::new(message, None).rendered(LOOK),
+                None => line.to_owned(),
+            };
+            all.extend(said.lines().map(|line| (name.clone(), line.to_owned())));
+        }
+    }
+    all
+}
+
+#[test]
 fn every_line_fits_into_80_columns_of_a_terminal() {
     let mut long = Vec::new();
-    for (name, text) in made::all() {
-        for line in text.lines().filter(|line| line.chars().count() > COLUMNS_MAX) {
+    for (name, line) in lines_at_a_terminal() {
+        // What a manifest asks for is shown as it is there, in a row.
+        let is_shown = ["  secret  ", "  made    "].iter().any(|row| line.starts_with(row));
+        if line.chars().count() > COLUMNS_MAX && !is_shown {
             long.push(format!("{name}: {line}"));
         }
     }
     assert!(long.is_empty(), "say it in fewer words:\n{}", long.join("\n"));
 }
 
-// ---- what is in the sources is in the catalogue
-
-/// Sources whose errors reach the daemon's log alone: whoever asks is told a
-/// `wire::Reason`, and each of those is in the catalogue.
-const LOGGED_ONLY: [&str; 8] = [
-    "src/crypto/",
-    "src/daemon/audit/",
-    "src/daemon/registry.rs",
-    "src/daemon/session.rs",
-    "src/store/",
-    "src/sys/heap.rs",
-    "src/sys/region.rs",
-    "src/wire/",
-];
-
-/// Titles of several errors, each of which is said instead, and what nobody meets.
-const TITLES: [&str; 14] = [
-    "no",
-    "some keys exist already",
-    "some keys have no name of their own",
-    "some keys have other values already",
-    "some names can't be keys",
-    "some values can't be exported",
-    "some values can't be in an environment",
-    "some variables are not set",
-    "some variables can't be set",
-    "the block is smaller than the environment",
-    "the command and its environment are too large",
-    "the daemon refuses",
-    "the manifest is not approved",
-    "`run` would not start",
-];
-
-/// What takes a long conversation to bring about, and the claims that have it.
-const ELSEWHERE: [(&str, &str); 3] = [
-    ("`{ENV_FILE}` is gone", "tests/takeover.rs"),
-    ("`{ENV_FILE}` is still there", "tests/takeover.rs"),
-    ("`{ENV_FILE}` has changed meanwhile", "tests/takeover.rs"),
-];
-
-fn is_said_elsewhere(format: &str, parts: &[String]) -> bool {
-    let mut places = ELSEWHERE.iter().filter(|(said, _)| *said == format);
-    places.any(|(_, path)| read(path).contains(parts.last().map_or("", String::as_str)))
-}
-
-/// The parts of a format string that are not filled in, in order.
-fn fixed_parts(format: &str) -> Vec<String> {
-    let plain = format.replace("{{", "\u{1}").replace("}}", "\u{2}");
-    let mut parts = Vec::new();
-    let mut rest = plain.as_str();
-    while let Some(open) = rest.find('{') {
-        parts.push(&rest[..open]);
-        rest = rest[open..].split_once('}').map_or("", |(_, after)| after);
-    }
-    parts.push(rest);
-    let unescaped = |part: &str| {
-        let part = part.replace('\u{1}', "{").replace('\u{2}', "}");
-        part.replace("\\\"", "\"").replace("\\\\", "\\")
-    };
-    parts.into_iter().filter(|part| !part.trim().is_empty()).map(unescaped).collect()
-}
-
-/// Whether some line has all of these, in this order.
-fn is_said(parts: &[String], catalogue: &str) -> bool {
-    catalogue.lines().any(|line| {
-        let mut rest = line;
-        parts.iter().all(|part| match rest.find(part.as_str()) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
-    })
-}
-
-/// The string literal at the start of `text`, after white space.
-fn literal(text: &str) -> Option<&str> {
-    let text = text.trim_start().strip_prefix('"')?;
-    let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
-    })?;
-    Some(&text[..end])
-}
-
 #[test]
-fn every_message_in_the_sources_is_in_the_catalogue() {
-    // A line that was broken is one message.
-    let said = catalogue().into_values().collect::<String>().replace("\n     ", " ");
-    let mut missing = Vec::new();
-    let mut found = 0;
-    for (path, code) in crate::docs::sources("src") {
-        let path = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        if LOGGED_ONLY.iter().any(|place| path.starts_with(place)) {
-            continue;
-        }
-        for start in ["#[error(", "note(", "note(format_args!(", "say::hint("] {
-            for after in code.split(start).skip(1) {
-                let Some(format) = literal(after) else { continue };
-                let parts = fixed_parts(format);
-                if parts.is_empty() || TITLES.contains(&format) {
-                    continue;
-                }
-                found += 1;
-                if !is_said(&parts, &said) && !is_said_elsewhere(format, &parts) {
-                    missing.push(format!("{path}: \"{format}\""));
-                }
-            }
+fn no_command_to_copy_is_broken() {
+    let path = format!("/home/me/{}/pds.toml", "a/long/path/".repeat(8));
+    for hint in [
+        format!("pds allow {path}"),
+        format!("nothing was changed; if you have a backup: pds restore {path} --replace -p work"),
+        format!("pds stop, which locks; pds unlock -p work --password-file {path}, and try again"),
+    ] {
+        let told = Told::new("it is so", Some(hint.clone())).rendered(LOOK);
+        for command in hint.split([';', ':', ',']).filter(|part| part.contains("pds ")) {
+            assert!(told.contains(command.trim()), "{told}");
         }
     }
-    assert!(found > 100, "the messages were not found");
-    assert!(
-        missing.is_empty(),
-        "no file in tests/messages shows these in full. Bring each about in \
-         tests/messages/situations.rs, or, where no test can, make the error in \
-         tests/messages/made.rs; then `PDS_WRITE=1 cargo test --test claims messages::`, read \
-         the difference, and commit it:\n{}",
-        missing.join("\n")
-    );
+    // Nor any of the catalogue's.
+    for (name, line) in lines_at_a_terminal() {
+        let ends = [" -p", " --replace", " --password-file", "pds unlock --", "`pds"];
+        assert!(!ends.iter().any(|end| line.ends_with(end)), "{name}: {line}");
+    }
 }
 
 // ---- colours

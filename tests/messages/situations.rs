@@ -13,16 +13,28 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         ("export", exported()),
         ("approval", approval()),
         ("usage", usage()),
+        ("shown", shown_on_stdout()),
+        ("warnings", warnings()),
     ]
 }
 
 /// One call as a person sees it: what was typed, what was said, the exit status.
 fn shown(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    shown_with(sandbox, arguments, |_| String::new())
+}
+
+/// The same with what was printed, where that is words and no data.
+fn shown_whole(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    shown_with(sandbox, arguments, str::to_owned)
+}
+
+fn shown_with(sandbox: &Sandbox, arguments: &[&str], printed: impl Fn(&str) -> String) -> String {
     // What else is installed here must not change a word.
     let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let outcome = sandbox.pds(arguments).env("PATH", path).done();
     let words = shell_words::join(arguments);
-    let text = format!("$ pds {words}\n{}[{}]\n\n", outcome.stderr(), outcome.status());
+    let printed = printed(&String::from_utf8_lossy(&outcome.0.stdout));
+    let text = format!("$ pds {words}\n{printed}{}[{}]\n\n", outcome.stderr(), outcome.status());
     let home = sandbox.path("");
     text.replace(home.to_str().unwrap().trim_end_matches('/'), "/home/me")
 }
@@ -66,6 +78,8 @@ fn manifest() -> String {
     check(format!("pds = 1\n[run]\nprofile = \"{long}\"\n").as_bytes(), true);
     let many: String = (0..5_000).map(|n| format!("N{n} = \"\"\n")).collect();
     check(format!("pds = 1\n[vars]\n{many}").as_bytes(), false);
+    let many: String = (0..25).map(|n| format!("a{n} = 1\n")).collect();
+    check(format!("pds = 1\n{many}").as_bytes(), false);
     text
 }
 
@@ -74,7 +88,7 @@ fn manifest() -> String {
 fn config() -> String {
     const WRONG: [&str; 5] = [
         "approval = \"of\"\nhistroy = 3\n[lifetimes]\nvalue = \"soon\"\nunlocked = 8\n\
-         idel = \"1h\"\n[audit]\nsync = \"0s\"\n[rates.ci]\nburst = 5\n",
+         idel = \"1h\"\n[audit]\nsync = \"0s\"\nsnyc = 1\n[rates.ci]\nburst = 5\n",
         "history = -1\n[rate.ci]\nburst = \"many\"\nper_secnod = 1\n[acl.\"a/b\".ci]\nget = []\n\
          [acl.work]\nget = [\"db/*\"]\n[acl.work.ci]\ngte = []\nset = \"db/*\"\n",
         "approval = true\n[lift.\"/home/me/app\"]\nvariable = [\"PATH\"]\n[lift]\n\"/x\" = 1\n",
@@ -160,10 +174,104 @@ fn exported() -> String {
         &["export", "--format", "json", "a", "--output", "values.json"],
     ];
     let said: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
+    let said = said + &unfit(&sandbox);
     let helper = sandbox.path("bin/git-credential-pds");
     std::os::unix::fs::symlink(crate::support::program(), &helper).unwrap();
-    let git = sandbox.program(helper.to_str().unwrap(), ["get"]).input("host").done();
-    format!("{said}$ git-credential-pds get\n{}[{}]\n", git.stderr(), git.status())
+    sandbox.set("git/https/example.org", "two\nlines");
+    let git = |request: &str| {
+        let git = sandbox.program(helper.to_str().unwrap(), ["get"]).input(request).done();
+        format!("$ git-credential-pds get\n{}[{}]\n", git.stderr(), git.status())
+    };
+    said + &git("host") + &git("protocol=https\nhost=example.org\n\n")
+}
+
+/// What each form can't carry.
+fn unfit(sandbox: &Sandbox) -> String {
+    let large = vec![b'x'; 1 << 19];
+    sandbox.set("nul", "a\0b").set("bytes", "\u{e9}".as_bytes()[..1].to_vec()).set("end", "a\r");
+    sandbox.set("large", &large).set("larger", &large).set("more", "x");
+    let calls: [&[&str]; 5] = [
+        &["export", "--format", "env", "N=nul"],
+        &["export", "--format", "json", "bytes"],
+        &["export", "--format", "docker", "E=end"],
+        &["export", "--format", "docker", "L=large"],
+        &["export", "--format", "k8s", "large", "larger", "more"],
+    ];
+    calls.iter().map(|call| shown(sandbox, call)).collect()
+}
+
+/// What commands print for a person: not the data that programs read, but words.
+fn shown_on_stdout() -> String {
+    let sandbox = Sandbox::new();
+    let mut text = shown_whole(&sandbox, &["status"]);
+    let sandbox = sandbox.vault("default").vault("work");
+    sandbox.set("a", "1").set_in("work", "b", "2");
+    let folder = sandbox.path("w").canonicalize().unwrap();
+    sandbox.config(&format!("[lift.{folder:?}]\nvariables = [\"PATH\"]\n"));
+    let manifest = "[vars]\nPATH = \"/usr/bin:/bin\"\n[secrets]\nA = \"a\"\n\
+         B = { key = \"b\", profile = [\"work\", \"default\"], required = false }\n\
+         MADE = { key = \"made\", generate = \"hex:32\" }\nPORT = { key = \"p\", default = \"80\" }\n\
+         MAYBE = { key = \"maybe\", required = false }\n\
+         [compose]\nURL = \"http://${PORT}\"\nONE = \"1\"\n";
+    sandbox.write_manifest(manifest);
+    fs::write(sandbox.path("w/.env"), "a=2\nnew=3\n").unwrap();
+    let calls: [&[&str]; 8] = [
+        &["allow"],
+        &["allow", "--list"],
+        &["run", "-e", "A=a", "--dry-run", "--", "true"],
+        &["import", ".env", "--dry-run"],
+        &["explain"],
+        &["explain", "B"],
+        &["explain", "HOME"],
+        &["explain", "STIRPE"],
+    ];
+    text.extend(calls.iter().map(|call| shown_whole(&sandbox, call)));
+    let more = "[secrets]\nGONE = \"gone\"\nLOST = { key = \"l\", profile = \"lost\" }\n";
+    sandbox.write_manifest(&manifest.replace("[secrets]\n", more));
+    sandbox.pds(["lock", "-p", "work"]).ok();
+    text += &shown_whole(&sandbox, &["explain"]);
+    for conflict in ["environment", "error"] {
+        sandbox.write_manifest(&format!(
+            "[run]\nconflict = \"{conflict}\"\n[secrets]\nHOME = \"a\"\n"
+        ));
+        text += &shown_whole(&sandbox, &["explain", "HOME"]);
+    }
+    sandbox.config("[acl.default.launcher]\nlist = [\"**\"]\n");
+    text += &shown_whole(&sandbox, &["explain"]);
+    sandbox.config("histroy = 3\n[rat.ci]\n");
+    // The rest is the machine's and the moment's.
+    let config = |printed: &str| {
+        let mut lines = printed.lines().filter(|line| line.starts_with("config"));
+        format!("{}\n", lines.next().unwrap_or_default())
+    };
+    text + &shown_with(&sandbox, &["status"], config)
+}
+
+/// What is said in passing, and mistakes that a command finds by itself.
+fn warnings() -> String {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest("[secrets]\nA = \"a\"\nB = \"b\"\nC = \"c\"\n");
+    for (key, life) in [("a", "2h"), ("b", "36h"), ("c", "240h")] {
+        sandbox.pds(["set", key, "--generate", "--expires", life]).ok();
+    }
+    let calls: [&[&str]; 8] = [
+        &["check"],
+        &["set", "k", "--generate", "--expires", "soon"],
+        &["set", "k", "--generate", "--expires", "99999d"],
+        &["set", "k", "--generate", "--expires", "2020-01-31"],
+        &["set", "k", "--no-prompt"],
+        &["client", "add", "a b"],
+        &["client", "add", "ci", "--grant", "work"],
+        &["client", "revoke", "ci"],
+    ];
+    let mut text: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
+    let folder = sandbox.sh("\"$PDS\" import - --format json < /").done();
+    text +=
+        &format!("$ pds import - --format json < /\n{}[{}]\n\n", folder.stderr(), folder.status());
+    sandbox.stop();
+    let daemon = std::path::Path::new(&crate::support::program()).with_file_name("pds-daemon");
+    let daemon = sandbox.program(daemon.to_str().unwrap(), ["--ttl", "0"]).done();
+    text + &format!("$ pds-daemon --ttl 0\n{}[{}]\n", daemon.stderr(), daemon.status())
 }
 
 /// What is asked for, and what keeps a run from starting.

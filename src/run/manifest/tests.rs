@@ -114,7 +114,7 @@ allow = "all"
         (6, 12, "`secret`, `environment` or `error` is expected here"),
         (7, 1, "there is no field `ttl` in `[run]`"),
         (9, 8, "a string is expected here, this is an integer"),
-        (10, 1, "a variable has 1 to 128 letters, digits and `_`, and does not start with a digit"),
+        (10, 1, "a variable has 1 to 128 letters, digits and `_`, and starts with no digit"),
         (11, 7, "a variable's value can't hold a NUL"),
         (13, 5, "a key has no empty segment: no leading, trailing or double `/`"),
         (14, 5, "a secret needs a `key`"),

@@ -82,7 +82,7 @@ impl<'v> Walk<'v> {
     pub(super) fn list_or_one(&mut self, value: &'v Value<'v>) -> &'v [Value<'v>] {
         match value.get_ref() {
             DeValue::String(_) => std::slice::from_ref(value),
-            _ => self.list(value, "the name of a profile, or a list of them,"),
+            _ => self.list(value, "a profile, or a list of profiles,"),
         }
     }
 
