@@ -172,6 +172,7 @@ impl Registry {
     fn write(&self, name: &str, enrolment: &Enrolment) -> Result<(), RegistryError> {
         let path = self.folder.join(format!("{name}.toml"));
         place::write_private(&path, enrolment.to_text().as_bytes())
+            .inspect_err(|error| tracing::error!(%error, "a client's file can't be written"))
             .map_err(RegistryError::Unwritable)
     }
 

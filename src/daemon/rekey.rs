@@ -5,8 +5,8 @@
 
 use super::{
     Daemon,
-    answer::Refusal,
-    unlock::{self, Turn, refusal},
+    reasons::{Refusal, refusal},
+    unlock::{self, Turn},
 };
 use crate::{
     crypto::KdfParams,
@@ -93,7 +93,7 @@ async fn settle(
     drop(turn);
     done.map_err(|error| {
         tracing::error!(%profile, %error, "the vault was not swapped");
-        refusal(unlock::reason(&error))
+        refusal(error)
     })
 }
 

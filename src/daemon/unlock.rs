@@ -13,10 +13,9 @@ use std::{
 
 use super::{
     Daemon,
-    answer::Refusal,
     audit::{HeadNote, Noted, Recipient, Sought},
     place,
-    reasons::reason_of,
+    reasons::{Refusal, off_the_loop, refusal},
     vault_state::Vaults,
 };
 use crate::{
@@ -182,7 +181,7 @@ pub(super) async fn trial<'d, T: Send + 'static>(
                 daemon.tries.note(profile, daemon.tries.failures(profile).saturating_add(1));
             }
             tracing::info!(%profile, %error, "not unlocked");
-            Err(refusal(reason(&error)))
+            Err(refusal(error))
         }
         Err(_) => Err(refusal(Reason::Internal)),
     }
@@ -212,7 +211,7 @@ pub(super) async fn take_in(
     let trail = daemon.home.audit();
     let to = recipient(profile, &header);
     let suspect = daemon.vaults.is_suspect(profile) && !unlocked.integrity_checked;
-    let prepared = tokio::task::spawn_blocking(move || {
+    let prepared = off_the_loop(move || {
         if suspect {
             store.integrity_check()?;
         }
@@ -222,14 +221,10 @@ pub(super) async fn take_in(
         // What can't be read is as good as altered: it does not vouch for the trail.
         let noted = note.as_ref().map(|note| note.read().unwrap_or(Noted::Altered));
         let sought = noted.map(|noted| noted.seek(&trail).map(|sought| (noted, sought)));
-        Ok((store, approvals, note, sought))
+        Ok::<_, StoreError>((store, approvals, note, sought))
     })
-    .await;
-    let (store, approvals, note, sought) = match prepared {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) => return Err(refusal(reason_of(&error))),
-        Err(_) => return Err(refusal(Reason::Internal)),
-    };
+    .await?;
+    let (store, approvals, note, sought) = prepared;
     trust_trail(daemon, profile, to.as_ref(), sought)?;
     let checked = store.clone();
     let delivery = JitDelivery::new(store, settings.lifetimes.value);
@@ -306,33 +301,4 @@ fn check_beside(daemon: &Daemon, profile: &TrustProfileName, store: crate::store
             vaults.lock_damaged(&profile);
         }
     });
-}
-
-pub(super) fn refusal(reason: Reason) -> Refusal {
-    vec![Problem::with_request(reason)]
-}
-
-/// What the vault's words mean to a client.
-pub(super) fn reason(error: &VaultError) -> Reason {
-    match error {
-        VaultError::Missing => Reason::ProfileUnknown,
-        VaultError::Exists => Reason::VaultExists,
-        VaultError::HeaderMissing => Reason::HeaderMissing,
-        VaultError::DatabaseMissing => Reason::DatabaseMissing,
-        VaultError::WrongPassword => Reason::WrongPassword,
-        VaultError::Damaged { .. } | VaultError::Absurd => Reason::VaultDamaged,
-        VaultError::OtherVault => Reason::OtherVault,
-        VaultError::WentBack { .. } | VaultError::NoteAltered => Reason::VaultWentBack,
-        VaultError::Newer { .. } => Reason::VaultNewer,
-        VaultError::WrongOwner { .. }
-        | VaultError::WrongMode { .. }
-        | VaultError::NotPlain { .. } => Reason::VaultUnsafe,
-        VaultError::CannotSwap => Reason::CannotSwap,
-        VaultError::DiskFull => Reason::DiskFull,
-        VaultError::ReadOnly { .. } => Reason::ReadOnly,
-        VaultError::Forbidden { .. } | VaultError::Unusable { .. } => Reason::VaultUnreadable,
-        VaultError::NoRandomness | VaultError::Derive(_) => Reason::Internal,
-        VaultError::OutOfSecretMemory(_) => Reason::OutOfSecretMemory,
-        VaultError::Store(error) => reason_of(error),
-    }
 }

@@ -3,78 +3,50 @@
 
 use std::sync::Arc;
 
-use super::{Ask, Claimed, Refusal, Reply};
+use super::{Answer, Ask, Claimed, Reply, of_the_daemon, off_the_loop, refusal};
 use crate::{
     daemon::{
         audit::{self, Opener, Report},
-        gate::{Operation, Wish},
         runs::Run,
     },
-    secret::OutOfSecretMemory,
-    wire::message::{AuditFinding, AuditReport, Problem, Reason, Response, RunRow},
+    wire::message::{AuditFinding, AuditReport, Reason, Response, RunRow},
 };
 
 impl Ask<'_> {
-    pub(super) async fn audit_verify(&self) -> Result<Reply, OutOfSecretMemory> {
-        match self.verified().await {
-            Ok(report) => Reply::new(&Response::AuditReport(to_wire(&report))),
-            Err(problems) => Reply::new(&Response::Refused(problems)),
-        }
-    }
-
-    async fn verified(&self) -> Result<Report, Refusal> {
+    pub(super) async fn audit_verify(&self) -> Answer {
         const WORD: &str = "audit-verify";
-        let wishes = self.admit_person(WORD)?;
+        let wishes = of_the_daemon();
+        let _grant = self.admit_launcher(WORD, &wishes)?;
         let stores = self.daemon.vaults.unlocked_stores();
         if stores.is_empty() {
-            let problems = vec![Problem::with_request(Reason::Locked)];
-            let _ = self.record(WORD, &wishes, Claimed::default(), "denied", &problems);
-            return Err(problems);
+            let problems = refusal(Reason::Locked);
+            return Err(self.deny(WORD, &wishes, Claimed::default(), problems).into());
         }
         let daemon = Arc::clone(self.daemon);
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = off_the_loop(move || {
             // A vault without an audit key, or one that is locked meanwhile, opens nothing.
             let opener = |(name, store): &(_, crate::store::SqlCipherStore)| {
                 let vault = daemon.vault_id(name)?;
                 Some(Opener { vault, private: store.audit_private_key().ok()? })
             };
             let openers: Vec<_> = stores.iter().filter_map(opener).collect();
-            audit::verify(&daemon.trail, &openers)
+            audit::verify(&daemon.trail, &openers).map_err(|error| {
+                tracing::error!(%error, "the audit trail can't be read");
+                Reason::AuditUnreadable
+            })
         })
         .await;
-        let outcome = match checked {
-            Ok(Ok(report)) => Ok(report),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the audit trail can't be read");
-                Err(vec![Problem::with_request(Reason::AuditUnreadable)])
-            }
-            Err(_) => Err(vec![Problem::with_request(Reason::Internal)]),
-        };
-        self.conclude(WORD, &wishes, Claimed::default(), outcome).await
+        let report = self.conclude(WORD, &wishes, Claimed::default(), checked).await?;
+        Ok(Reply::new(&Response::AuditReport(to_wire(&report)))?)
     }
 
-    pub(super) fn audit_running(&self) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) fn audit_running(&self) -> Answer {
         const WORD: &str = "audit-running";
-        let recorded = self
-            .admit_person(WORD)
-            .and_then(|wishes| self.record(WORD, &wishes, Claimed::default(), "granted", &[]));
-        if let Err(problems) = recorded {
-            return Reply::new(&Response::Refused(problems));
-        }
+        let wishes = of_the_daemon();
+        let _grant = self.admit_launcher(WORD, &wishes)?;
+        self.record(WORD, &wishes, Claimed::default(), "granted", &[])?;
         let runs = self.daemon.runs.all();
-        Reply::new(&Response::Running(runs.iter().map(row).collect()))
-    }
-
-    /// Asks the gates, and lets nobody but the launcher pass, whatever the rules say.
-    pub(super) fn admit_person(&self, word: &'static str) -> Result<[Wish<'static>; 1], Refusal> {
-        let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
-        let _grant = self.admit(word, &wishes, Claimed::default())?;
-        if !self.identity.is_launcher() {
-            let problems = vec![Problem::with_request(Reason::AccessDenied)];
-            let _ = self.record(word, &wishes, Claimed::default(), "denied", &problems);
-            return Err(problems);
-        }
-        Ok(wishes)
+        Ok(Reply::new(&Response::Running(runs.iter().map(row).collect()))?)
     }
 }
 

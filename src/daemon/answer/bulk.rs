@@ -3,19 +3,17 @@
 use super::{
     Ask, Claimed, Refusal,
     field::entries_of,
-    off_the_loop,
+    off_the_loop, refusal,
     transfers::{Staged, Transfers},
     wish,
 };
 use crate::{
-    daemon::{
-        gate::{Grant, Operation},
-        reasons::reason_of,
-    },
+    daemon::gate::{Grant, Operation},
     secret::SecureBytes,
+    store::StoreError,
     wire::{
         IMPORT_STAGED_MAX_BYTES,
-        message::{ImportPart, KeyInProfile, Problem, Reason},
+        message::{ImportPart, KeyInProfile, Reason},
     },
 };
 
@@ -32,31 +30,23 @@ impl Ask<'_> {
         let wishes: Vec<_> =
             entries.iter().map(|entry| wish(Operation::Set, at(entry.key))).collect();
         if wishes.is_empty() {
-            return Err(vec![Problem::with_request(Reason::Malformed)]);
+            return Err(refusal(Reason::Malformed));
         }
         let grant = self.admit("import", &wishes, Claimed::default())?;
         self.record("import", &wishes, Claimed::default(), "granted", &[])?;
         self.settle().await?;
         let outcome = async {
             let staged = self.staged(staged, &grant, asked)?;
-            let entries = entries_of(&self.daemon.vaults, &asked.import)
-                .map_err(|reason| vec![Problem::with_request(reason)])?;
+            let entries = entries_of(&self.daemon.vaults, &asked.import).map_err(refusal)?;
             let staged = stage(staged, entries).await?;
             if !asked.last {
                 return Ok(Some(staged));
             }
             self.store(staged, asked.import.profile, asked.import.overwrite).await.map(|()| None)
         };
-        match outcome.await {
-            Ok(rest) => {
-                transfers.import = rest;
-                Ok(())
-            }
-            Err(problems) => {
-                let _ = self.record("import", &wishes, Claimed::default(), "failed", &problems);
-                Err(problems)
-            }
-        }
+        let outcome = outcome.await;
+        transfers.import = self.note_failure("import", &wishes, Claimed::default(), outcome)?;
+        Ok(())
     }
 
     /// What this part is to be added to. A profile that was locked meanwhile, or unlocked
@@ -67,14 +57,13 @@ impl Ask<'_> {
         grant: &Grant<'_>,
         asked: &ImportPart<'_>,
     ) -> Result<Staged, Refusal> {
-        let problem = |reason| vec![Problem::with_request(reason)];
         let profile = asked.import.profile;
-        let (store, _, release) = self.daemon.vaults.whole(grant, profile).map_err(problem)?;
+        let (store, _, release) = self.daemon.vaults.whole(grant, profile).map_err(refusal)?;
         let staged = staged
             .filter(|staged| asked.before > 0 && staged.release == release)
             .unwrap_or(Staged { store, release, entries: Vec::new(), bytes: 0 });
         if staged.entries.len() != asked.before as usize {
-            return Err(problem(Reason::TransferBroken));
+            return Err(refusal(Reason::TransferBroken));
         }
         Ok(staged)
     }
@@ -84,13 +73,13 @@ impl Ask<'_> {
         let Staged { store, entries, .. } = staged;
         let (keys, stored) = off_the_loop(move || {
             let stored = store.import_sealed(&entries, Some(&by), overwrite);
-            Ok((entries, stored))
+            Ok::<_, StoreError>((entries, stored))
         })
         .await?;
         for entry in &keys {
             self.daemon.vaults.forget(profile, entry.key());
         }
-        stored.map(drop).map_err(|error| vec![Problem::with_request(reason_of(&error))])
+        stored.map(drop).map_err(refusal)
     }
 }
 
@@ -101,11 +90,11 @@ async fn stage(mut staged: Staged, entries: Vec<(String, SecureBytes)>) -> Resul
             staged.bytes += sealed.bytes();
             staged.entries.push(sealed);
         }
-        Ok(staged)
+        Ok::<_, StoreError>(staged)
     })
     .await?;
     if staged.bytes > IMPORT_STAGED_MAX_BYTES {
-        return Err(vec![Problem::with_request(Reason::TransferTooLong)]);
+        return Err(refusal(Reason::TransferTooLong));
     }
     Ok(staged)
 }

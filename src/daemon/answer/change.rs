@@ -38,11 +38,7 @@ impl Ask<'_> {
         for key in wishes.iter().filter_map(|wish| wish.key) {
             self.daemon.vaults.forget(profile, key);
         }
-        if let Err(problems) = &outcome {
-            // The change is refused already; the line only says so.
-            let _ = self.record(word, wishes, Claimed::default(), "failed", problems);
-        }
-        outcome
+        self.note_failure(word, wishes, Claimed::default(), outcome)
     }
 
     pub(super) async fn set(&self, asked: &Set<'_>) -> Result<(), Refusal> {

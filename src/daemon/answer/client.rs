@@ -2,50 +2,34 @@
 
 use std::sync::Arc;
 
-use super::{Ask, Claimed, Refusal, Reply};
+use super::{Answer, Ask, Claimed, Refusal, Reply, of_the_daemon, off_the_loop, refusal};
 use crate::{
     daemon::{
-        DaemonError,
         enrolment::{self, Enrolment},
         gate::{Enrolled, LAUNCHER, OPERATIONS, Operation, Rules, Wish, globs_of},
         listener,
-        registry::{Client, RegistryError},
-        unlock::refusal,
+        registry::Client,
     },
-    secret::{OutOfSecretMemory, validate_client_name},
+    secret::validate_client_name,
     sys::process::effective_uid,
     wire::message::{ClientAdd, ClientAdded, ClientRow, GrantRow, Reason, Response, StaticKey},
 };
 
 impl Ask<'_> {
-    pub(super) async fn client_add(
-        &self,
-        asked: &ClientAdd<'_>,
-    ) -> Result<Reply, OutOfSecretMemory> {
-        let answer = match self.enrol(asked).await {
-            Ok(()) => {
-                let file = format!("{}.sock", asked.name);
-                let socket = self.daemon.home.client_sockets().join(file);
-                let daemon = StaticKey(*self.daemon.keys.daemon.public());
-                let socket = socket.to_string_lossy();
-                return Reply::new(&Response::ClientAdded(ClientAdded { daemon, socket: &socket }));
-            }
-            Err(problems) => Response::Refused(problems),
-        };
-        Reply::new(&answer)
+    pub(super) async fn client_add(&self, asked: &ClientAdd<'_>) -> Answer {
+        self.enrol(asked).await?;
+        let file = format!("{}.sock", asked.name);
+        let socket = self.daemon.home.client_sockets().join(file);
+        let daemon = StaticKey(*self.daemon.keys.daemon.public());
+        let socket = socket.to_string_lossy();
+        Ok(Reply::new(&Response::ClientAdded(ClientAdded { daemon, socket: &socket }))?)
     }
 
     async fn enrol(&self, asked: &ClientAdd<'_>) -> Result<(), Refusal> {
         const WORD: &str = "client-add";
-        self.admit_person(WORD)?;
-        let grants = match self.checked(asked) {
-            Ok(grants) => grants,
-            Err(reason) => {
-                let problems = refusal(reason);
-                let _ = self.record(WORD, &[], Claimed::default(), "failed", &problems);
-                return Err(problems);
-            }
-        };
+        let _grant = self.admit_launcher(WORD, &of_the_daemon())?;
+        let checked = self.checked(asked).map_err(refusal);
+        let grants = self.note_failure(WORD, &[], Claimed::default(), checked)?;
         // What it will be granted: profiles, and globs over keys.
         let granted = asked.grants.iter().map(|row| Wish {
             operation: Operation::Status,
@@ -59,10 +43,7 @@ impl Ask<'_> {
         let uid = asked.uid.unwrap_or_else(effective_uid);
         let enrolment = Enrolment { key: asked.key.0, uid, revoked: false, grants };
         let outcome = self.enrol_as(asked.name, enrolment).await;
-        if let Err(problems) = &outcome {
-            let _ = self.record(WORD, &granted, claimed, "failed", problems);
-        }
-        outcome
+        self.note_failure(WORD, &granted, claimed, outcome)
     }
 
     /// What it is to be granted, if all of it can be.
@@ -81,41 +62,37 @@ impl Ask<'_> {
     async fn enrol_as(&self, name: &str, enrolment: Enrolment) -> Result<(), Refusal> {
         let is_new = self.daemon.registry.get(name).is_none();
         let (daemon, owned) = (Arc::clone(self.daemon), name.to_owned());
-        written(move || daemon.registry.add(&owned, enrolment)).await?;
+        off_the_loop(move || daemon.registry.add(&owned, enrolment)).await?;
         // The socket of one that was revoked is still there.
         match is_new.then(|| listener::open_door(self.daemon, name)) {
-            Some(Err(error)) => Err(unusable(&error)),
+            Some(Err(error)) => {
+                tracing::error!(%error, "a client's socket can't be opened");
+                Err(refusal(Reason::ClientUnwritable))
+            }
             _ => Ok(()),
         }
     }
 
     pub(super) async fn client_revoke(&self, name: &str) -> Result<(), Refusal> {
         const WORD: &str = "client-revoke";
-        self.admit_person(WORD)?;
+        let _grant = self.admit_launcher(WORD, &of_the_daemon())?;
         let Some(client) = self.daemon.registry.get(name) else {
-            let problems = refusal(Reason::ClientUnknown);
-            let _ = self.record(WORD, &[], Claimed::default(), "failed", &problems);
-            return Err(problems);
+            let unknown = Err(refusal(Reason::ClientUnknown));
+            return self.note_failure(WORD, &[], Claimed::default(), unknown);
         };
         // Like locking, it is never refused for want of a trail: it takes away.
         let claimed = Claimed { client: Some(&client.name), ..Claimed::default() };
         let _ = self.record(WORD, &[], claimed, "granted", &[]);
         let (daemon, owned) = (Arc::clone(self.daemon), name.to_owned());
-        let outcome = written(move || daemon.registry.revoke(&owned)).await;
-        if let Err(problems) = &outcome {
-            let _ = self.record(WORD, &[], claimed, "failed", problems);
-        }
-        outcome
+        let outcome = off_the_loop(move || daemon.registry.revoke(&owned)).await;
+        self.note_failure(WORD, &[], claimed, outcome)
     }
 
-    pub(super) fn client_list(&self) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) fn client_list(&self) -> Answer {
         const WORD: &str = "client-list";
-        let recorded = self
-            .admit_person(WORD)
-            .and_then(|wishes| self.record(WORD, &wishes, Claimed::default(), "granted", &[]));
-        if let Err(problems) = recorded {
-            return Reply::new(&Response::Refused(problems));
-        }
+        let wishes = of_the_daemon();
+        let _grant = self.admit_launcher(WORD, &wishes)?;
+        self.record(WORD, &wishes, Claimed::default(), "granted", &[])?;
         let settings = self.daemon.settings.current();
         let clients = self.daemon.registry.all();
         let row = |client| {
@@ -129,7 +106,7 @@ impl Ask<'_> {
                 grants: grants_of(client, &settings.access),
             }
         };
-        Reply::new(&Response::Clients(clients.iter().map(row).collect()))
+        Ok(Reply::new(&Response::Clients(clients.iter().map(row).collect()))?)
     }
 }
 
@@ -149,23 +126,4 @@ fn grants_of<'c>(client: &'c Client, access: &'c crate::daemon::gate::Access) ->
         }
     }
     rows
-}
-
-/// Does what writes a file, off the event loop.
-async fn written(
-    work: impl FnOnce() -> Result<(), RegistryError> + Send + 'static,
-) -> Result<(), Refusal> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(RegistryError::Unwritable(error))) => Err(unusable(&error)),
-        Ok(Err(RegistryError::Exists)) => Err(refusal(Reason::ClientExists)),
-        Ok(Err(RegistryError::Unknown)) => Err(refusal(Reason::ClientUnknown)),
-        Ok(Err(RegistryError::TooMany)) => Err(refusal(Reason::TooManyClients)),
-        Err(_) => Err(refusal(Reason::Internal)),
-    }
-}
-
-fn unusable(error: &DaemonError) -> Refusal {
-    tracing::error!(%error, "a client's file or socket can't be written");
-    refusal(Reason::ClientUnwritable)
 }

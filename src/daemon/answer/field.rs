@@ -1,14 +1,14 @@
 //! Values as they come and go: with field encryption sealed once more, without it as they are.
 
-use super::{Ask, Claimed, Refusal, Reply};
+use super::{Answer, Ask, Claimed, Refusal, Reply, of_the_daemon, refusal};
 use crate::{
     daemon::{
         field::{self, Fields},
-        gate::{Operation, Wish},
+        gate::Wish,
         vault_state::Vaults,
     },
-    secret::{OutOfSecretMemory, SecureBytes},
-    wire::message::{Import, KeyInProfile, Plaintext, Problem, Reason, Response, Unlocked},
+    secret::SecureBytes,
+    wire::message::{Import, KeyInProfile, Plaintext, Reason, Response, Unlocked},
 };
 
 impl Ask<'_> {
@@ -23,19 +23,15 @@ impl Ask<'_> {
     ) -> Result<T, Refusal> {
         taken.or_else(|reason| {
             let _grant = self.admit(word, wishes, Claimed::default())?;
-            let problems = vec![Problem::with_request(reason)];
-            let _ = self.record(word, wishes, Claimed::default(), "failed", &problems);
-            Err(problems)
+            self.note_failure(word, wishes, Claimed::default(), Err(refusal(reason)))
         })
     }
 
     /// Refuses a request that a client of the other build sends, or that is in an envelope and
     /// none that belongs there: the gates of a request for the status speak first, and it is on
     /// the trail.
-    pub(super) fn of_the_other_build(&self, reason: Reason) -> Result<Reply, OutOfSecretMemory> {
-        let wishes = [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }];
-        let refused = self.behind_gates("request", &wishes, Err(reason));
-        Reply::new(&refused.map_or_else(Response::Refused, |()| Response::Done))
+    pub(super) fn of_the_other_build(&self, reason: Reason) -> Answer {
+        Ok(self.behind_gates("request", &of_the_daemon(), Err(reason))?)
     }
 
     /// A value as an answer takes it along.
@@ -46,35 +42,24 @@ impl Ask<'_> {
     ) -> Result<SecureBytes, Refusal> {
         Fields::of(&self.daemon.vaults, at.profile)
             .and_then(|fields| fields.seal(at.key, value))
-            .map_err(|reason| vec![Problem::with_request(reason)])
+            .map_err(refusal)
     }
 
     /// The answer to what has left a profile unlocked, and restored so many secrets.
-    pub(super) fn opened(
-        &self,
-        profile: &str,
-        secrets: Option<u64>,
-        outcome: Result<(), Refusal>,
-    ) -> Result<Reply, OutOfSecretMemory> {
-        let refused = |problems| Reply::new(&Response::Refused(problems));
-        if let Err(problems) = outcome {
-            return refused(problems);
-        }
-        match field::key_for_launcher(&self.daemon.vaults, profile) {
-            Ok(None) => Reply::new(&secrets.map_or(Response::Done, Response::Restored)),
-            Ok(Some((key, release))) => {
-                let lifetime = self.daemon.settings.current().lifetimes.unlocked;
-                let reply = Reply::new(&Response::Unlocked(Unlocked {
-                    profile,
-                    key: Plaintext(key.expose()),
-                    lifetime_ms: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX),
-                    secrets,
-                }))?;
-                // If the profile is locked before this has left, it must not leave.
-                Ok(Reply { releases: vec![release], ..reply })
-            }
-            Err(reason) => refused(vec![Problem::with_request(reason)]),
-        }
+    pub(super) fn opened(&self, profile: &str, secrets: Option<u64>) -> Answer {
+        let key = field::key_for_launcher(&self.daemon.vaults, profile).map_err(refusal)?;
+        let Some((key, release)) = key else {
+            return Ok(Reply::new(&secrets.map_or(Response::Done, Response::Restored))?);
+        };
+        let lifetime = self.daemon.settings.current().lifetimes.unlocked;
+        let reply = Reply::new(&Response::Unlocked(Unlocked {
+            profile,
+            key: Plaintext(key.expose()),
+            lifetime_ms: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX),
+            secrets,
+        }))?;
+        // If the profile is locked before this has left, it must not leave.
+        Ok(Reply { releases: vec![release], ..reply })
     }
 }
 

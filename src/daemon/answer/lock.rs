@@ -1,45 +1,55 @@
 //! Locking and unlocking.
 
-use super::{Ask, Claimed, Refusal, Reply, copy, whole_profile};
+use super::{Answer, Ask, Claimed, Refusal, Reply, copy, name, whole_profile};
 use crate::{
     daemon::{
         gate::{Operation, Wish},
         unlock,
     },
-    secret::{OutOfSecretMemory, TrustProfileName},
-    wire::message::{Problem, Reason, Response, Unlock},
+    secret::TrustProfileName,
+    wire::message::{Response, Unlock},
 };
 
 impl Ask<'_> {
-    pub(super) async fn unlock(&self, asked: &Unlock<'_>, create: bool) -> Result<(), Refusal> {
-        // Going back on purpose is another thing than unlocking, and is told as one.
-        let word = match (create, asked.accept_older) {
-            (true, _) => "create",
-            (false, true) => "unlock-older",
-            (false, false) => "unlock",
-        };
+    pub(super) async fn unlock(&self, asked: &Unlock<'_>) -> Answer {
         let wishes = [whole_profile(Operation::Unlock, asked.profile)];
-        // Making a vault, or going back on purpose, is for whoever owns them.
-        let _grant = match word {
-            "unlock" => self.admit(word, &wishes, Claimed::default())?,
-            _ => self.admit_launcher(word, &wishes)?,
+        // Going back on purpose is another thing than unlocking: it is told as one, and is for
+        // whoever owns the vaults.
+        let word = if asked.accept_older { "unlock-older" } else { "unlock" };
+        let _grant = match asked.accept_older {
+            true => self.admit_launcher(word, &wishes)?,
+            false => self.admit(word, &wishes, Claimed::default())?,
         };
-        let profile = TrustProfileName::new(asked.profile)
-            .map_err(|_| vec![Problem::with_request(Reason::InvalidProfile)])?;
-        let password = copy(asked.password)?;
-        let outcome = if create {
-            unlock::create(self.daemon, &profile, password).await
-        } else {
-            unlock::unlock(self.daemon, &profile, password, asked.accept_older).await
-        };
+        let (profile, password) = (name(asked.profile)?, copy(asked.password)?);
+        let outcome = unlock::unlock(self.daemon, &profile, password, asked.accept_older).await;
+        self.conclude_unlocking(word, &wishes, &profile, outcome).await
+    }
+
+    pub(super) async fn create(&self, asked: &Unlock<'_>) -> Answer {
+        const WORD: &str = "create";
+        let wishes = [whole_profile(Operation::Unlock, asked.profile)];
+        let _grant = self.admit_launcher(WORD, &wishes)?;
+        let (profile, password) = (name(asked.profile)?, copy(asked.password)?);
+        let outcome = unlock::create(self.daemon, &profile, password).await;
+        self.conclude_unlocking(WORD, &wishes, &profile, outcome).await
+    }
+
+    /// What is not on record is not unlocked.
+    async fn conclude_unlocking(
+        &self,
+        word: &'static str,
+        wishes: &[Wish<'_>],
+        profile: &TrustProfileName,
+        outcome: Result<(), Refusal>,
+    ) -> Answer {
         let opened = outcome.is_ok();
-        let concluded = self.conclude(word, &wishes, Claimed::default(), outcome).await;
+        let concluded = self.conclude(word, wishes, Claimed::default(), outcome).await;
         if opened && concluded.is_err() {
-            // The trail failed: what is not on record is not unlocked. A wrong
-            // password leaves what is unlocked already as it is.
-            self.daemon.vaults.lock_profile(&profile);
+            // The trail failed. A wrong password leaves what is unlocked already as it is.
+            self.daemon.vaults.lock_profile(profile);
         }
-        concluded
+        concluded?;
+        self.opened(profile, None)
     }
 
     /// Locking is never refused for want of a trail: it takes away, and releases nothing.
@@ -50,20 +60,15 @@ impl Ask<'_> {
         self.daemon.note_head();
         match profile {
             None => drop(self.daemon.vaults.lock_all()),
-            Some(name) => match TrustProfileName::new(name) {
-                Ok(name) => self.daemon.vaults.lock_profile(&name),
-                Err(_) => return Err(vec![Problem::with_request(Reason::InvalidProfile)]),
-            },
+            Some(profile) => self.daemon.vaults.lock_profile(&name(profile)?),
         }
         let _ = self.record("lock", &wishes, Claimed::default(), "granted", &[]);
         Ok(())
     }
 
-    pub(super) fn stop(&self) -> Result<Reply, OutOfSecretMemory> {
-        match self.lock(None) {
-            Ok(()) => Ok(Reply { stop: true, ..Reply::new(&Response::Done)? }),
-            Err(problems) => Reply::new(&Response::Refused(problems)),
-        }
+    pub(super) fn stop(&self) -> Answer {
+        self.lock(None)?;
+        Ok(Reply { stop: true, ..Reply::new(&Response::Done)? })
     }
 }
 

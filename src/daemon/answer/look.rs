@@ -1,14 +1,13 @@
 //! Whether a batch would be answered: the gates and the audit trail as for one that is, but
 //! no value is read, none is cached, and no profile counts as used.
 
-use super::{Ask, Claimed, Refusal, Reply, off_the_loop, read::wishes_of};
+use super::{Answer, Ask, Claimed, Refusal, Reply, off_the_loop, read::wishes_of, refusal};
 use crate::{
     daemon::gate::Grant,
-    secret::OutOfSecretMemory,
     store::{SqlCipherStore, StoreError},
     wire::{
         BATCH_MAX_ENTRIES,
-        message::{Batch, Problem, Reason, Response, Seen, SeenKey},
+        message::{Batch, Reason, Response, Seen, SeenKey},
     },
 };
 
@@ -16,26 +15,18 @@ const WORD: &str = "check";
 
 impl Ask<'_> {
     /// An approval that is missing is told and refuses nothing: names are not what it guards.
-    pub(super) async fn look(&self, batch: &Batch<'_>) -> Result<Reply, OutOfSecretMemory> {
-        let refused = |problems| Reply::new(&Response::Refused(problems));
+    pub(super) async fn look(&self, batch: &Batch<'_>) -> Answer {
         if batch.entries.len() > BATCH_MAX_ENTRIES {
-            return refused(vec![Problem::with_request(Reason::Malformed)]);
+            return Err(refusal(Reason::Malformed).into());
         }
         let claimed = Claimed { project: batch.project, command: batch.command, client: None };
         let wishes = wishes_of(batch);
-        let grant = match self.admit(WORD, &wishes, claimed) {
-            Ok(grant) => grant,
-            Err(problems) => return refused(problems),
-        };
+        let grant = self.admit(WORD, &wishes, claimed)?;
         let outcome = self.seen(&grant).await;
-        match self.conclude(WORD, &wishes, claimed, outcome).await {
-            Ok(mut keys) => {
-                keys.truncate(batch.entries.len());
-                let short = self.uncovered(batch, &wishes);
-                Reply::new(&Response::Seen(Seen { keys, short }))
-            }
-            Err(problems) => refused(problems),
-        }
+        let mut keys = self.conclude(WORD, &wishes, claimed, outcome).await?;
+        keys.truncate(batch.entries.len());
+        let short = self.uncovered(batch, &wishes);
+        Ok(Reply::new(&Response::Seen(Seen { keys, short }))?)
     }
 
     /// Each wish's key in the profile that counts.
@@ -55,7 +46,7 @@ impl Ask<'_> {
             let one = |(key, profiles): &(String, Vec<String>)| {
                 for profile in profiles.iter().rev() {
                     if let Some(seen) = key_in(store_of(profile)?, key)? {
-                        return Ok(Some(seen));
+                        return Ok::<_, StoreError>(Some(seen));
                     }
                 }
                 Ok(None)

@@ -11,6 +11,7 @@ mod lock;
 mod look;
 mod names;
 mod read;
+mod status;
 mod transfers;
 mod versions;
 
@@ -23,7 +24,7 @@ use super::{
     audit::SecretOperationAudit,
     gate::{self, Facts, Grant, Operation, Rules, Wish},
     now,
-    reasons::reason_of,
+    reasons::{Refusal, off_the_loop, refusal},
     runs::Run,
     session::Identity,
     stamp,
@@ -31,8 +32,7 @@ use super::{
 };
 use crate::{
     config::Sync,
-    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
-    store::StoreError,
+    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
     wire::message::{self, KeyInProfile, Plaintext, Problem, Reason, Request, Response},
 };
 
@@ -56,8 +56,29 @@ impl Reply {
     }
 }
 
-/// Why a request was not granted, or could not be done.
-pub(super) type Refusal = Vec<Problem>;
+/// Why a handler has no answer of its own.
+#[derive(Debug)]
+enum NoAnswer {
+    /// The request was not granted, or could not be done: the refusal is the answer.
+    Refused(Refusal),
+    /// There is no memory for any answer.
+    OutOfSecretMemory(OutOfSecretMemory),
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(problems: Refusal) -> Self {
+        Self::Refused(problems)
+    }
+}
+
+impl From<OutOfSecretMemory> for NoAnswer {
+    fn from(error: OutOfSecretMemory) -> Self {
+        Self::OutOfSecretMemory(error)
+    }
+}
+
+/// What a handler comes to.
+type Answer = Result<Reply, NoAnswer>;
 
 /// What else goes on the trail: what a client says of itself, which never decides
 /// anything, and whose enrolment a request is about.
@@ -79,51 +100,15 @@ pub(super) async fn answer(
     request: Request<'_>,
 ) -> Result<Reply, OutOfSecretMemory> {
     let ask = Ask { daemon, identity };
-    let request = match super::field::unsealed(request) {
-        Ok(request) => request,
-        Err(reason) => return ask.of_the_other_build(reason),
+    let answer = match super::field::unsealed(request) {
+        Ok(request) => ask.dispatch(transfers, request).await,
+        Err(reason) => ask.of_the_other_build(reason),
     };
-    let outcome = match request {
-        Request::Resolve(batch) => return ask.resolve(&batch).await,
-        Request::Get(at) => return ask.get(at).await,
-        Request::List(profile) => return ask.list(profile).await,
-        Request::Look(batch) => return ask.look(&batch).await,
-        Request::Status => return ask.status().await,
-        Request::Complete(asked) => return ask.complete(&asked).await,
-        Request::Backup(asked) => return ask.backup(transfers, &asked).await,
-        Request::RestoreCommit(asked) => return ask.restore(transfers, &asked).await,
-        Request::History(at) => return ask.history(at).await,
-        Request::GetVersion(asked) => return ask.get_version(asked).await,
-        Request::Rollback(asked) => ask.rollback(asked).await,
-        Request::Passwd(asked) => {
-            return ask.opened(asked.profile, None, ask.passwd(&asked).await);
-        }
-        Request::RestoreBegin(asked) => ask.begin_restore(transfers, &asked).await,
-        Request::RestoreWrite(piece) => ask.write_restore(transfers, piece).await,
-        Request::ImportPart(asked) => ask.import_part(transfers, &asked).await,
-        Request::Approvals(profile) => return ask.approvals(profile).await,
-        Request::AuditVerify => return ask.audit_verify().await,
-        Request::AuditRunning => return ask.audit_running(),
-        Request::Stop => return ask.stop(),
-        Request::ClientAdd(asked) => return ask.client_add(&asked).await,
-        Request::ClientList => return ask.client_list(),
-        Request::ClientRevoke(name) => ask.client_revoke(name).await,
-        Request::Lock(profile) => ask.lock(profile),
-        Request::Unlock(asked) => {
-            return ask.opened(asked.profile, None, ask.unlock(&asked, false).await);
-        }
-        Request::Create(asked) => {
-            return ask.opened(asked.profile, None, ask.unlock(&asked, true).await);
-        }
-        Request::Set(asked) => ask.set(&asked).await,
-        Request::Delete(at) => ask.delete(at).await,
-        Request::Rename(asked) => ask.rename(&asked).await,
-        Request::Import(asked) => ask.import(&asked).await,
-        Request::Approve(asked) => ask.approve(&asked).await,
-        Request::Disapprove(asked) => ask.disapprove(&asked).await,
-        Request::Sealed(_) => Err(vec![Problem::with_request(Reason::Malformed)]),
-    };
-    Reply::new(&outcome.map_or_else(Response::Refused, |()| Response::Done))
+    match answer {
+        Ok(reply) => Ok(reply),
+        Err(NoAnswer::Refused(problems)) => Reply::new(&Response::Refused(problems)),
+        Err(NoAnswer::OutOfSecretMemory(error)) => Err(error),
+    }
 }
 
 /// One request being answered.
@@ -134,6 +119,44 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
+    async fn dispatch(&self, transfers: &mut Transfers, request: Request<'_>) -> Answer {
+        match request {
+            Request::Resolve(batch) => return self.resolve(&batch).await,
+            Request::Look(batch) => return self.look(&batch).await,
+            Request::Get(at) => return self.get(at).await,
+            Request::GetVersion(asked) => return self.get_version(asked).await,
+            Request::List(profile) => return self.list(profile).await,
+            Request::Complete(asked) => return self.complete(&asked).await,
+            Request::History(at) => return self.history(at).await,
+            Request::Approvals(profile) => return self.approvals(profile).await,
+            Request::Status => return self.status().await,
+            Request::Unlock(asked) => return self.unlock(&asked).await,
+            Request::Create(asked) => return self.create(&asked).await,
+            Request::Passwd(asked) => return self.passwd(&asked).await,
+            Request::Backup(asked) => return self.backup(transfers, &asked).await,
+            Request::RestoreCommit(asked) => return self.restore(transfers, &asked).await,
+            Request::AuditVerify => return self.audit_verify().await,
+            Request::AuditRunning => return self.audit_running(),
+            Request::ClientAdd(asked) => return self.client_add(&asked).await,
+            Request::ClientList => return self.client_list(),
+            Request::Stop => return self.stop(),
+            Request::Lock(profile) => self.lock(profile)?,
+            Request::Set(asked) => self.set(&asked).await?,
+            Request::Delete(at) => self.delete(at).await?,
+            Request::Rename(asked) => self.rename(&asked).await?,
+            Request::Rollback(asked) => self.rollback(asked).await?,
+            Request::Import(asked) => self.import(&asked).await?,
+            Request::ImportPart(asked) => self.import_part(transfers, &asked).await?,
+            Request::Approve(asked) => self.approve(&asked).await?,
+            Request::Disapprove(asked) => self.disapprove(&asked).await?,
+            Request::RestoreBegin(asked) => self.begin_restore(transfers, &asked).await?,
+            Request::RestoreWrite(piece) => self.write_restore(transfers, piece).await?,
+            Request::ClientRevoke(name) => self.client_revoke(name).await?,
+            Request::Sealed(_) => return Err(refusal(Reason::Malformed).into()),
+        }
+        Ok(Reply::new(&Response::Done)?)
+    }
+
     /// Asks the gates. A denial is recorded here, and nothing further runs.
     fn admit<'r>(
         &self,
@@ -149,6 +172,20 @@ impl Ask<'_> {
             self.identity.count_denial();
         }
         outcome
+    }
+
+    /// Asks the gates, and that it is the launcher who asks: for what is the person's own to do,
+    /// whatever the rules say.
+    fn admit_launcher<'r>(
+        &self,
+        word: &'static str,
+        wishes: &'r [Wish<'r>],
+    ) -> Result<Grant<'r>, Refusal> {
+        let grant = self.admit(word, wishes, Claimed::default())?;
+        if self.identity.is_launcher() {
+            return Ok(grant);
+        }
+        Err(self.deny(word, wishes, Claimed::default(), refusal(Reason::AccessDenied)))
     }
 
     /// Asks the gates and records nothing.
@@ -213,8 +250,35 @@ impl Ask<'_> {
         }
         appended.map(drop).map_err(|error| {
             tracing::error!(%error, "the audit trail can't be written");
-            vec![Problem::with_request(Reason::AuditUnavailable)]
+            refusal(Reason::AuditUnavailable)
         })
+    }
+
+    /// Records a denial beyond the gates. One that can't be recorded stays a denial.
+    fn deny(
+        &self,
+        word: &'static str,
+        wishes: &[Wish<'_>],
+        claimed: Claimed<'_>,
+        problems: Refusal,
+    ) -> Refusal {
+        let _ = self.record(word, wishes, claimed, "denied", &problems);
+        problems
+    }
+
+    /// Records the failure of what was on record as granted before it was tried. One that can't
+    /// be recorded stays a failure.
+    fn note_failure<T>(
+        &self,
+        word: &'static str,
+        wishes: &[Wish<'_>],
+        claimed: Claimed<'_>,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        if let Err(problems) = &outcome {
+            let _ = self.record(word, wishes, claimed, "failed", problems);
+        }
+        outcome
     }
 
     /// Waits, if the config says so, until what is on record is on the disk for good.
@@ -229,9 +293,9 @@ impl Ask<'_> {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the audit trail can't be synced");
-                Err(vec![Problem::with_request(Reason::AuditUnavailable)])
+                Err(refusal(Reason::AuditUnavailable))
             }
-            Err(_) => Err(vec![Problem::with_request(Reason::Internal)]),
+            Err(_) => Err(refusal(Reason::Internal)),
         }
     }
 
@@ -298,16 +362,15 @@ fn whole_profile(operation: Operation, profile: &str) -> Wish<'_> {
     Wish { operation, profiles: vec![profile], key: None }
 }
 
-async fn off_the_loop<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Refusal> {
-    let outcome = tokio::task::spawn_blocking(work).await;
-    outcome
-        .unwrap_or(Err(StoreError::Abandoned))
-        .map_err(|error| vec![Problem::with_request(reason_of(&error))])
+/// A wish for the daemon itself, which names no profile and no key.
+fn of_the_daemon() -> [Wish<'static>; 1] {
+    [Wish { operation: Operation::Status, profiles: Vec::new(), key: None }]
+}
+
+fn name(profile: &str) -> Result<TrustProfileName, Refusal> {
+    TrustProfileName::new(profile).map_err(|_| refusal(Reason::InvalidProfile))
 }
 
 fn copy(value: Plaintext<'_>) -> Result<SecureBytes, Refusal> {
-    SecureBytes::copy_from(value.0)
-        .map_err(|_| vec![Problem::with_request(Reason::OutOfSecretMemory)])
+    SecureBytes::copy_from(value.0).map_err(|_| refusal(Reason::OutOfSecretMemory))
 }

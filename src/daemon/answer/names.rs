@@ -4,45 +4,37 @@
 //! nothing, and a trail full of it would hide what matters. That is for the CLI itself,
 //! which is the user, alone: anyone else could look around unseen by it.
 
-use std::sync::Arc;
-
-use super::{Ask, Claimed, Reply, off_the_loop, whole_profile};
+use super::{Answer, Ask, Claimed, Reply, off_the_loop, refusal, whole_profile};
 use crate::{
     daemon::gate::{LAUNCHER, Operation, Rules, permits},
-    secret::{KEY_MAX_BYTES, OutOfSecretMemory},
+    secret::KEY_MAX_BYTES,
     wire::{
         NAMES_MAX,
-        message::{KeyPrefix, Problem, Reason, Response},
+        message::{KeyPrefix, Reason, Response},
     },
 };
 
 const WORD: &str = "complete";
 
 impl Ask<'_> {
-    pub(super) async fn complete(&self, asked: &KeyPrefix<'_>) -> Result<Reply, OutOfSecretMemory> {
+    pub(super) async fn complete(&self, asked: &KeyPrefix<'_>) -> Answer {
         let wishes = [whole_profile(Operation::List, asked.profile)];
-        let refused = |problems| Reply::new(&Response::Refused(problems));
         if !self.identity.is_launcher() {
-            if let Err(problems) = self.admit(WORD, &wishes, Claimed::default()) {
-                return refused(problems);
-            }
-            let denied = vec![Problem::with_request(Reason::AccessDenied)];
-            let _ = self.record(WORD, &wishes, Claimed::default(), "denied", &denied);
-            return refused(denied);
+            let _grant = self.admit(WORD, &wishes, Claimed::default())?;
+            let denied = refusal(Reason::AccessDenied);
+            return Err(self.deny(WORD, &wishes, Claimed::default(), denied).into());
         }
-        if let Err(problems) = self.ask_gates(&wishes) {
-            return refused(problems);
-        }
+        let _grant = self.ask_gates(&wishes)?;
         // No key is longer, so none begins with more.
         if asked.prefix.len() > KEY_MAX_BYTES {
-            return refused(vec![Problem::with_request(Reason::Malformed)]);
+            return Err(refusal(Reason::Malformed).into());
         }
         // Not by way of what counts a profile as used.
         let mut stores = self.daemon.vaults.unlocked_stores().into_iter();
         let Some((_, store)) = stores.find(|(name, _)| name.as_str() == asked.profile) else {
-            return refused(vec![Problem::with_request(Reason::ProfileInactive)]);
+            return Err(refusal(Reason::ProfileInactive).into());
         };
-        let settings = Arc::clone(&self.daemon.settings.current());
+        let settings = self.daemon.settings.current();
         let (profile, prefix) = (asked.profile.to_owned(), asked.prefix.to_owned());
         let names = off_the_loop(move || {
             let rules = Rules { access: &settings.access, enrolled: None };
@@ -50,10 +42,8 @@ impl Ask<'_> {
             store.names(&prefix, NAMES_MAX, |key| {
                 permits(rules, LAUNCHER, profile, Operation::List, Some(key))
             })
-        });
-        match names.await {
-            Ok(names) => Reply::new(&Response::Names(names.iter().map(String::as_str).collect())),
-            Err(problems) => refused(problems),
-        }
+        })
+        .await?;
+        Ok(Reply::new(&Response::Names(names.iter().map(String::as_str).collect()))?)
     }
 }

@@ -15,7 +15,6 @@ use super::{
     audit::HeadNote,
     field::{Fields, Keyring},
     gate::{Activity, ActivityOf, Grant, Wish},
-    reasons::reason_of,
 };
 use crate::{
     config::Lifetimes,
@@ -261,7 +260,7 @@ impl Vaults {
                 wanted.iter().map(|&n| grant.wishes()[n].key.unwrap_or_default()).collect();
             for (n, answer) in wanted.into_iter().zip(delivery.resolve_many(&keys).await) {
                 let key = grant.wishes()[n].key.unwrap_or_default();
-                let sealed = answer.map_err(|error| reason_of(&error));
+                let sealed = answer.map_err(Reason::from);
                 match sealed.and_then(|value| fields.seal(key, value)) {
                     Ok(value) => values[n] = Some(value),
                     Err(Reason::NotFound) => {}
