@@ -15,6 +15,20 @@
 //!
 //! Plaintext has one type, [`secret::SecureBytes`]; ciphertext one home, [`store`];
 //! `unsafe` one folder, [`sys`].
+//!
+//! # Words
+//!
+//! - A *secret* is a *key*, which is its name, and a *value*. Cryptographic keys are always
+//!   called by what they are: master key, vault key, static key.
+//! - A *profile* is a set of secrets under one password; its *vault* is the folder that keeps them.
+//!   *Unlocking* a profile opens its vault and keeps its master key in memory; *locking* wipes that.
+//! - A *manifest* (`pds.toml`) says which keys a command needs, and as which variables. It gets
+//!   nothing before the person has *approved* what it asks for.
+//! - The *launcher* is `pds` itself, run by the owner of the vaults. A *client* is anybody else who
+//!   was *enrolled*: an agent, a container, a CI job. The *requester* is whichever of them asks.
+//! - A *gate* is one question that can refuse a request. A *grant* is the proof that all of them let
+//!   it pass, a *denial* what one of them said, and a *refusal* any answer that is no.
+//! - The *trail* is the audit trail: a line for each decision.
 
 pub mod cli;
 pub mod client;

@@ -10,7 +10,7 @@ use crate::{
 
 /// Every key here has this many bytes.
 pub const KEY_BYTES: usize = 32;
-/// An Argon2id salt has this many bytes, random, one per vault (RFC 9106, section 3.1).
+/// Bytes of an Argon2id salt: random, and another for each vault (RFC 9106, section 3.1).
 pub const SALT_BYTES: usize = 16;
 
 /// Less memory than this, in KiB, is refused: 19 MiB with two passes is the least that OWASP's
@@ -18,7 +18,9 @@ pub const SALT_BYTES: usize = 16;
 pub const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
 /// More memory than this, in KiB, is refused: a header may not be a memory bomb.
 pub const MEMORY_CEILING_KIB: u32 = 4 * 1024 * 1024;
+/// Fewer passes than this are refused, for the same reason.
 const PASSES_FLOOR: u32 = 2;
+/// More passes or lanes are refused: no pds writes them, and they could take hours.
 const PASSES_CEILING: u32 = 64;
 const LANES_CEILING: u32 = 16;
 
@@ -37,9 +39,8 @@ impl KdfParams {
     /// What new vaults get: 64 MiB, three passes, one lane.
     pub const DEFAULT: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
-    /// Whether a run with these parameters is worth its while, and within bounds.
-    ///
-    /// Whether the machine has that much memory is asked where a header is read.
+    /// Whether these parameters make guessing costly enough, and are within bounds. That
+    /// this machine has so much memory is checked where a header is read.
     ///
     /// # Errors
     /// [`DeriveError::TooCheap`] below the floor, [`DeriveError::TooCostly`] above the ceiling.
@@ -78,7 +79,7 @@ pub enum DeriveError {
     /// The matrix of Argon2 could not be allocated.
     #[error("not enough memory to derive the key")]
     OutOfMemory,
-    /// A key that is not one of ours.
+    /// A key is not [`KEY_BYTES`] long.
     #[error("a key has {KEY_BYTES} bytes")]
     KeyLength,
     /// The key itself found no place.
@@ -119,7 +120,8 @@ pub fn derive_key_argon2(
     Ok(key)
 }
 
-// The crate's own matrix is freed unwiped, and the key is one BLAKE2b away from its last block.
+/// The memory that Argon2 works in, wiped when it is dropped. The crate's own would be freed
+/// unwiped, and the key is one BLAKE2b away from its last block.
 fn matrix(blocks: usize) -> Result<Zeroizing<Vec<Block>>, DeriveError> {
     let mut matrix = Vec::new();
     matrix.try_reserve_exact(blocks).map_err(|_| DeriveError::OutOfMemory)?;

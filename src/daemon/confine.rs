@@ -1,8 +1,8 @@
 //! What the daemon gives up before its first thread: files outside its folders,
 //! programs, other processes, and the network.
 //!
-//! None of it keeps a correct daemon from anything. It is for the day when a
-//! parser turns out not to be: what a peer could make it do is then little.
+//! A correct daemon needs none of it. It is for the day when a parser turns out to have a
+//! hole: whoever takes the process over by it finds no file, no program and no network.
 
 use std::collections::BTreeMap;
 

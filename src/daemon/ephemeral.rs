@@ -1,9 +1,10 @@
 //! The daemon's ephemeral key of the next handshake, made ahead.
 //!
-//! A handshake waits for four multiplications of the daemon's. Two of them need
-//! nothing of this client but its static key, and nearly every client is the
-//! launcher: so a pair is made, and what it shares with the launcher's key computed,
-//! a moment after each handshake. It serves one handshake, and is wiped if that fails.
+//! In a handshake the client waits for four multiplications of the daemon's. Two of them
+//! depend on nothing but the client's static key, and nearly every client is the launcher.
+//! So a moment after each handshake a pair is made for the next one, and what it shares with
+//! the launcher's key is computed. A pair serves one handshake, whether or not that succeeds,
+//! and is then wiped.
 
 use std::{
     sync::{

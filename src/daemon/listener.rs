@@ -11,7 +11,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -196,8 +196,8 @@ impl Listener {
         let mut pace = Pace::default();
         loop {
             let (all, clients) = (&daemon.seats.all, &daemon.seats.clients);
-            // A client's door takes what is common only for a connection that is there: idle
-            // doors would else sit on it.
+            // A client's door takes one of the common places only for a connection that is
+            // there: otherwise idle doors would hold them.
             let first = if matches!(door, Door::Own) { all } else { &own };
             let seat = loop {
                 match timeout(GRACE, take_seat(&[first])).await {
@@ -286,9 +286,16 @@ impl Caller {
     }
 }
 
-/// The connections that have not shown who they are, oldest first.
+/// The connections of one socket that have not shown who they are.
 #[derive(Debug, Default)]
-struct Strangers(Mutex<(u64, VecDeque<Stranger>)>);
+struct Strangers(Mutex<Arrivals>);
+
+#[derive(Debug, Default)]
+struct Arrivals {
+    last_ticket: u64,
+    /// Oldest first.
+    strangers: VecDeque<Stranger>,
+}
 
 #[derive(Debug)]
 struct Stranger {
@@ -298,31 +305,33 @@ struct Stranger {
 }
 
 impl Strangers {
+    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_ticket(&self) -> u64 {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.0 += 1;
-        inner.0
+        let mut arrivals = self.arrivals();
+        arrivals.last_ticket += 1;
+        arrivals.last_ticket
     }
 
     fn enter(&self, ticket: u64, task: AbortHandle) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.push_back(Stranger { ticket, since: Instant::now(), task });
-        drop(inner);
+        let stranger = Stranger { ticket, since: Instant::now(), task };
+        self.arrivals().strangers.push_back(stranger);
         self.close_oldest();
     }
 
     /// Closes the oldest of those that are beyond [`UNAUTHENTICATED_MAX`].
     fn close_oldest(&self) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.retain(|stranger| !stranger.task.is_finished());
-        let old = inner.1.iter().take_while(|stranger| stranger.since.elapsed() > GRACE).count();
-        for stranger in inner.1.drain(..old.saturating_sub(UNAUTHENTICATED_MAX)) {
+        let strangers = &mut self.arrivals().strangers;
+        strangers.retain(|stranger| !stranger.task.is_finished());
+        let old = strangers.iter().take_while(|stranger| stranger.since.elapsed() > GRACE).count();
+        for stranger in strangers.drain(..old.saturating_sub(UNAUTHENTICATED_MAX)) {
             stranger.task.abort();
         }
     }
 
     fn leave(&self, ticket: u64) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.retain(|stranger| stranger.ticket != ticket);
+        self.arrivals().strangers.retain(|stranger| stranger.ticket != ticket);
     }
 }

@@ -8,6 +8,11 @@
 //!                              └─ runs      and what becomes of it
 //! ```
 //!
+//! Whoever is at the other end of a connection has several names, by what is known of it:
+//! a *caller* is the process that the kernel tells of ([`listener::Caller`]); *who* it is, is
+//! what its static key shows ([`registry::Who`]): the launcher, an enrolled *client*, or a
+//! stranger; a *requester* is the registered name that rules, rates and the audit trail go by.
+//!
 //! One thread runs everything but SQLite and Argon2, which get blocking ones.
 //! That one thread is what makes locking exact: between the question whether
 //! an answer may still leave and its leaving, nothing else can happen.
@@ -212,7 +217,7 @@ pub(crate) struct Daemon {
     registry: Registry,
     vaults: Vaults,
     buckets: Mutex<Buckets>,
-    /// Of denials, for enrolled clients.
+    /// How many denials each enrolled client may still cause before it is held.
     denials: Mutex<Buckets>,
     settings: Settings,
     trail: audit::Trail,

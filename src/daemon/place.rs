@@ -47,14 +47,10 @@ const OPEN: u32 = 0o077;
 const WRITABLE: u32 = 0o022;
 
 fn make_folder(folder: &Path) -> Result<(), DaemonError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| DaemonError::Folder { path: folder.to_owned(), error })
+    private_folder(folder).map_err(|error| DaemonError::Folder { path: folder.to_owned(), error })
 }
 
-/// Makes a folder of the user's alone where there is none.
+/// Makes a folder of the user's alone, and its parents, where there are none.
 pub(super) fn private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

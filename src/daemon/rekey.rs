@@ -1,7 +1,7 @@
-//! Another password, and another vault in a profile's place: what needs the vault for itself.
+//! Changing a password, and restoring a vault: what swaps a vault, and so needs it alone.
 //!
-//! Whoever has the [`Turn`] is the only one to open or make a vault, so that a
-//! profile which is locked under it stays so until the swap is done.
+//! Whoever holds the [`Turn`] is the only one to open or make a vault. So a profile that is
+//! locked under it stays locked until the swap is done.
 
 use super::{
     Daemon,
@@ -45,8 +45,8 @@ pub(super) async fn change_password(
     settle(daemon, profile, outcome, turn).await
 }
 
-/// Puts a vault that was brought in a profile's place, and leaves it unlocked; says how many
-/// secrets are in it. Nothing is replaced unless all of it was found whole.
+/// Puts an uploaded vault in a profile's place, and leaves it unlocked; says how many secrets
+/// are in it. Nothing is replaced unless all of the upload was found whole.
 pub(super) async fn restore(
     daemon: &Daemon,
     profile: &TrustProfileName,
@@ -69,7 +69,7 @@ pub(super) async fn restore(
     let secrets = checked.secrets;
     daemon.vaults.lock_profile(profile);
     let outcome =
-        tokio::task::spawn_blocking(move || match vault.put_back(upload, checked, replace) {
+        tokio::task::spawn_blocking(move || match vault.restore(upload, checked, replace) {
             Ok(unlocked) => (Ok(()), Some(unlocked)),
             Err(error) => (Err(error), None),
         })
@@ -97,8 +97,8 @@ async fn settle(
     })
 }
 
-/// What is wrong with a vault that was brought is wrong with the backup, and not with the vault
-/// that is there.
+/// What is wrong with an uploaded vault is wrong with the backup, and not with the vault that
+/// is there.
 pub(super) fn of_the_backup(refusal: Refusal) -> Refusal {
     let name = |reason| match reason {
         Reason::VaultDamaged

@@ -45,12 +45,13 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 /// comes to this.
 const STRANGER_MESSAGE_MAX_BYTES: usize = 32 << 10;
 
-/// So many denials on one connection cost it nothing.
+/// The first denials on a connection, this many, cost it nothing.
 const DENIALS_FREE: u32 = 20;
-/// From then on there is a pause after this many, of the shortest length that there is.
+/// Of those that follow, each of this many makes the next request wait for a [`PAUSE`].
 const DENIALS_A_PAUSE: u32 = 4;
+/// The shortest pause that the event loop's clock can tell.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How long a connection is not listened to whose requester was too fast.
+/// A requester that was too fast is not listened to for at most this long.
 const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Why a connection ended. Only for the log: the peer is told nothing.
@@ -80,7 +81,8 @@ pub(super) struct Identity {
     pub(super) who: Who,
     pub(super) caller: Caller,
     denials: AtomicU32,
-    /// Whether it was revoked when it came: then it is told so, else cut off when it is.
+    /// Whether it was revoked when it came. Then it is told so; a client that is revoked
+    /// later is cut off.
     came_revoked: bool,
     /// For how long a requester that was too fast is not listened to, in milliseconds.
     hold_ms: AtomicU64,
@@ -103,9 +105,9 @@ impl Identity {
         self.denials.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether it is time for a pause, `before` being the denials before this request. A
-    /// denial goes out at once; whoever goes on asking all the same waits before its next
-    /// request is read, because honest clients share the one thread with it.
+    /// Whether it is time for a pause, `before` being the number of denials before this
+    /// request. A denial itself goes out at once. It is the next request that is read later,
+    /// because honest clients share the one thread with whoever goes on asking.
     fn is_flooding_since(&self, before: u32) -> bool {
         let denials = self.denials();
         denials > before && denials > DENIALS_FREE && denials.is_multiple_of(DENIALS_A_PAUSE)
@@ -129,14 +131,14 @@ impl Identity {
         matches!(self.who, Who::Launcher)
     }
 
-    /// Not to be listened to for as long as it was told to wait: asking all the same
-    /// is then its own time and not the daemon's.
+    /// Stops listening for as long as the requester was told to wait, so that asking again
+    /// at once costs its own time and not the daemon's.
     pub(super) fn hold(&self, wait: Duration) {
         let wait_ms = u64::try_from(wait.min(HOLD_MAX).as_millis()).unwrap_or(u64::MAX);
         self.hold_ms.store(wait_ms.max(1), Ordering::Relaxed);
     }
 
-    /// The name of the enrolled client that it is, or was.
+    /// The name of the enrolled client that this is, or was until it was revoked.
     pub(super) fn client_name(&self) -> Option<&str> {
         matches!(self.who, Who::Client(_)).then(|| self.name())
     }

@@ -32,9 +32,9 @@ use crate::{
     },
 };
 
-/// Each wrong password makes the next try wait this much longer,
+/// Each wrong password makes the next try wait this much longer.
 const DELAY_STEP: Duration = Duration::from_millis(100);
-/// up to this.
+/// No try waits longer than this.
 const DELAY_MAX: Duration = Duration::from_secs(10);
 /// Tries that wait for their turn; beyond, they are sent away.
 const WAITING_MAX: usize = 8;
@@ -155,8 +155,9 @@ pub(super) struct Turn<'d> {
     _waiting: Waiting<'d>,
 }
 
-/// Tries a password, in turn, after the delay that earlier wrong ones have earned. Counts a
-/// wrong one; that a right one is the profile's own, and ends the count, the caller says.
+/// Tries a password: waits for its turn, and then for as long as the wrong ones before have
+/// earned. A wrong one is counted here. A right one ends the count only when the caller says so,
+/// who knows whether it was the password of the profile's own vault.
 pub(super) async fn trial<'d, T: Send + 'static>(
     daemon: &'d Daemon,
     profile: &TrustProfileName,

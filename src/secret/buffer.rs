@@ -72,7 +72,7 @@ impl SecureBuffer {
         &self.bytes.expose()[..self.len]
     }
 
-    /// What is in it, as it stays.
+    /// Its content, as a value that no longer grows.
     #[must_use]
     pub fn into_bytes(mut self) -> SecureBytes {
         self.bytes.truncate(self.len);

@@ -1,4 +1,4 @@
-//! Plaintext written in other letters, from secret memory into secret memory.
+//! Plaintext as hexadecimal digits or base64, from secret memory into secret memory.
 
 use super::bytes::{OutOfSecretMemory, SecureBytes};
 

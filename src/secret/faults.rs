@@ -7,7 +7,7 @@ use super::SecureBytes;
 
 /// Is in each program that has these faults, and in no other.
 const MARK: &str = "faults-on-purpose";
-/// Who reads this key meets a panic with its value in hand.
+/// Reading this key panics while its value is in hand.
 const PANIC_KEY: &str = "panic/on/purpose";
 
 /// Leaves a copy behind on the ordinary heap, as whoever forgets to wipe does.

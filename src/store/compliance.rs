@@ -17,7 +17,7 @@ pub async fn compliance_tests<S: SecretsStore, F: Fn() -> S>(make: F) {
     what_can_not_be_stored_is_refused(&make()).await;
 }
 
-// Only a suite calls this: a panic with the condition's name is its way to say no.
+/// Only the suite calls this, whose way to say no is to panic.
 #[allow(clippy::unwrap_used)]
 fn bytes(value: &[u8]) -> SecureBytes {
     SecureBytes::copy_from(value).unwrap()

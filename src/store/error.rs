@@ -1,3 +1,6 @@
+//! Why the store did not do what it was asked to: a condition each, with no name of a key but
+//! the one that was asked for, and never a value.
+
 use crate::{
     crypto::{DeriveError, SealError},
     secret::{InvalidKey, OutOfSecretMemory},

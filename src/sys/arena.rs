@@ -1,8 +1,9 @@
-//! The one arena that all of [`SecureBytes`](crate::secret::SecureBytes) lives in.
+//! Arenas of locked memory: one for all of [`SecureBytes`](crate::secret::SecureBytes), one
+//! for the heaps of SQLite and OpenSSL.
 //!
 //! RLIMIT_MEMLOCK counts pages, and a mapping for each value would spend five of
-//! them on 32 bytes. So values are packed: an *extent* is one guarded
-//! [`Region`], cut into granules of 16 bytes, with a bitmap on the ordinary
+//! them on 32 bytes. So values are packed: an arena is made of *extents*. Each is one
+//! guarded [`Region`], cut into granules of 16 bytes, with a bitmap on the ordinary
 //! heap that says which are taken. A value's *slot* is
 //!
 //! ```text
@@ -63,8 +64,9 @@ struct Extent {
     granules_free: usize,
     /// Where the next search begins: most values come and go in order.
     next: usize,
-    /// As many granules in a row were not to be had since the last were given back:
-    /// an extent that is full but for holes is not searched again and again.
+    /// No run of this many free granules was found since granules were last given back.
+    /// Requests for as many fail without another search: an extent that is full but for
+    /// small holes would else be searched in vain each time.
     too_many: usize,
 }
 
@@ -115,8 +117,8 @@ pub(crate) fn allocate(len: usize) -> Result<Slot, RegionError> {
     Ok(Slot { value, len, own: None })
 }
 
-/// `len` zero bytes between canaries, 8 bytes behind a multiple of 16. Given
-/// back by [`free_raw`].
+/// `len` zero bytes between canaries, at an address that is 8 more than a multiple of 16.
+/// Given back by [`free_raw`].
 ///
 /// # Errors
 /// [`RegionError`] if no memory that is good enough for this shelf is left.

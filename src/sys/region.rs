@@ -94,9 +94,9 @@ impl Region {
         Ok(region)
     }
 
-    /// Makes it `len` bytes or more without touching what is there: the pages move to
-    /// new addresses, none is copied and none is asked of the kernel anew, which for
-    /// secret ones costs more than anything that is written to them.
+    /// Makes the region at least `len` bytes long. Its pages move to new addresses and none
+    /// is copied: to have fresh secret pages from the kernel costs more than everything that
+    /// is written to them.
     ///
     /// # Errors
     /// [`RegionError::LockLimit`] if the kernel will not lock or back that much; the

@@ -1,8 +1,8 @@
 //! The one region that is kept for the next large value.
 //!
-//! In a process that lives long, asking the kernel for fresh secret pages is most of what
-//! a long answer costs, and wiping those of the last one is next to nothing. A process
-//! that makes one large value keeps none: wiping would touch pages that nobody has used.
+//! In the daemon, fresh secret pages from the kernel are most of what a long answer costs,
+//! and wiping those of the last answer costs next to nothing. The launcher keeps no region:
+//! it makes one large value in its life, and wiping that would touch pages that were never used.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,

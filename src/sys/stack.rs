@@ -17,11 +17,12 @@ use super::region::{Protection, Region};
 /// debug build. Below it lies a guard page. All of it is wiped after each use, so
 /// that it is no larger than it must be.
 const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
-/// Zeros above where the stack begins. Whoever walks it, for a backtrace say, takes
-/// them for the end; without, they would walk into the guard page.
+/// Zeros left above the start of the stack. What walks the stack, such as a backtrace, takes
+/// them for its end; without them it would read on into the guard page.
 const HEADROOM_BYTES: usize = 4 << 10;
-/// What [`wipe_below`] clears: more than any call before `execve` has reached.
+/// How far down [`wipe_below`] clears: further than any call before `execve` has reached.
 const WIPED_BYTES: usize = 64 << 10;
+/// How much of that one frame clears.
 const WIPED_STEP_BYTES: usize = 2 << 10;
 /// The smallest page of any machine.
 const PAGE_MIN_BYTES: usize = 4 << 10;

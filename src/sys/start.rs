@@ -37,9 +37,9 @@ pub fn start(main: impl FnOnce() -> i32) -> i32 {
 /// Opens `/dev/null` on each closed standard descriptor, close-on-exec.
 ///
 /// Without this a socket of ours could become descriptor 2 and be sent error
-/// messages. With it, the command still finds closed what its caller closed. What
-/// stands for standard output can't be written, so that data which nobody gets is an
-/// error and no success.
+/// messages. With it, the command still finds closed what its caller closed. The stand-in
+/// for standard output is opened for reading, so that writing data which nobody receives is
+/// an error and no success.
 fn fill_standard_descriptors() {
     for fd in 0..=2 {
         // SAFETY: fcntl with F_GETFD only asks; open gets a NUL-terminated

@@ -20,9 +20,10 @@ const SIGNALS: [libc::c_int; 7] = [
     libc::SIGTTIN,
     libc::SIGTTOU,
 ];
-/// Those of [`SIGNALS`] that come from outside, at any moment. They are let through
-/// only while input is waited for: one that came just before would be noted, and
-/// then waited past. The other two answer what this process itself does to the terminal.
+/// Those of [`SIGNALS`] that others send, at any moment. They are held back except while
+/// input is waited for: one that came between the last look at [`CAUGHT`] and the wait would
+/// be noted, and the wait would go on. The other two are the kernel's answer to what this
+/// process itself does to the terminal.
 const FROM_OUTSIDE: [libc::c_int; 5] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGTSTP];
 const CONTROL_D: u8 = 0x04;

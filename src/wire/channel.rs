@@ -104,8 +104,9 @@ impl Initiator {
 
 /// Answers a client's first frame. Returns the channel, the answer to send, and
 /// the client's static key, which the caller looks up before it trusts anything.
-/// `ephemeral` is a fresh pair for this handshake alone, if one was made ahead; what
-/// it remembers of the client's static key need not be computed while that waits.
+/// `ephemeral` is a pair that was made ahead for this handshake alone, if there is one.
+/// What it [remembers](KeyPair::remember) of the client's static key need not be computed
+/// while the client waits.
 ///
 /// # Errors
 /// [`FrameError::Version`] for a protocol that is not served, otherwise

@@ -21,8 +21,8 @@ pub const KEY_FILE_MAX_BYTES: usize = 4 * KEY_BYTES;
 /// A public static key.
 pub type PublicStaticKey = [u8; KEY_BYTES];
 
-/// What the Diffie-Hellman of a key with one peer's static key gives. Between two
-/// static keys it is the same in every handshake, and a quarter of one's work.
+/// The Diffie-Hellman result of a key with one peer's static key. Between two static keys
+/// it is the same in every handshake, and to compute it is a quarter of a handshake's work.
 #[derive(Debug)]
 pub struct StaticShared {
     peer: PublicStaticKey,
@@ -45,9 +45,10 @@ impl StaticShared {
 
 /// A static key pair.
 ///
-/// Its file is the private half, the public one, so that reading it costs no
-/// multiplication, and for a client the daemon's public half and what the two
-/// share. Whoever has the private half could compute that, so it is no more to lose.
+/// Its file holds the private half; the public one, so that reading the file costs no
+/// multiplication; and for a client also the daemon's public half and the [`StaticShared`]
+/// secret with it. Whoever has the private half can compute that secret: a thief of the file
+/// gains nothing by it.
 #[derive(Debug)]
 pub struct KeyPair {
     private: SecureBytes,
@@ -148,7 +149,7 @@ impl KeyPair {
         &self.private
     }
 
-    /// The private half, and what it shares with a peer, for who will use nothing else.
+    /// The private half, and what it shares with a peer, for whoever needs nothing else.
     pub(super) fn into_private(self) -> (Option<SecureBytes>, Option<Arc<StaticShared>>) {
         (Some(self.private), self.shared)
     }
@@ -160,7 +161,9 @@ impl KeyPair {
     }
 }
 
-fn scalar(private: &SecureBytes) -> StaticSecret {
+/// A private key as the multiplication takes it. Only on the secret stack, where what it
+/// leaves behind is wiped.
+pub(crate) fn scalar(private: &SecureBytes) -> StaticSecret {
     let mut scalar = Zeroizing::new([0; KEY_BYTES]);
     scalar.copy_from_slice(private.expose());
     StaticSecret::from(*scalar)

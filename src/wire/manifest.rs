@@ -107,8 +107,8 @@ pub struct ApprovalRow<'b> {
     pub approved_at: i64,
 }
 
-/// A name that goes on the audit trail as the client says it. Whoever reads the trail
-/// should not have to ask what a newline or a megabyte in it is meant to make of it.
+/// A name that goes on the audit trail in the client's own words. A newline or a megabyte
+/// in it could pass for other lines or bury them, so neither gets there.
 fn claimed_name<'b, Ctx>(decoder: &mut Decoder<'b>, _: &mut Ctx) -> Result<Option<&'b str>, Error> {
     let label: Option<&str> = decoder.decode()?;
     label.map(|label| plain(label, LABEL_MAX_BYTES)).transpose()

@@ -25,7 +25,8 @@ use crate::secret::{OutOfSecretMemory, SecureBuffer};
 /// What a run of a hundred secrets asks for fits in this.
 const PLAIN_CAPACITY_BYTES: usize = 8 << 10;
 
-/// A value on its way. Says nothing of itself in `Debug`.
+/// A secret in a message, borrowed from the buffer that it was opened into. `Debug` says
+/// nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Plaintext<'b>(#[cbor(b(0), with = "minicbor::bytes")] pub &'b [u8]);

@@ -19,9 +19,9 @@ use snow::{
     types::{Cipher, Dh, Hash, Random},
 };
 use x25519_dalek::{PublicKey, StaticSecret};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use super::identity::{KEY_BYTES, KeyPair, PublicStaticKey, StaticShared};
+use super::identity::{KEY_BYTES, KeyPair, PublicStaticKey, StaticShared, scalar};
 use crate::{secret::SecureBytes, sys::random};
 
 /// Bytes of an AES-GCM tag.
@@ -81,10 +81,7 @@ struct X25519 {
 
 impl X25519 {
     fn secret(&self) -> Result<StaticSecret, Error> {
-        let private = self.private.as_ref().ok_or(Error::Dh)?;
-        let mut scalar = Zeroizing::new([0; KEY_BYTES]);
-        scalar.copy_from_slice(private.expose());
-        Ok(StaticSecret::from(*scalar))
+        self.private.as_ref().map(scalar).ok_or(Error::Dh)
     }
 }
 

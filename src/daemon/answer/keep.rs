@@ -1,4 +1,4 @@
-//! Whole vaults: another password, a copy to keep, and a copy that is brought back.
+//! Whole vaults: changing a password, making a backup, and restoring one.
 //!
 //! All of it is the person's own to do: only the launcher may, whatever the rules say.
 
@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use super::{
     Answer, Ask, Claimed, Refusal, Reply, copy, name, off_the_loop, refusal,
-    transfers::{Brought, Taken, Transfers},
+    transfers::{Restoring, Taken, Transfers},
     whole_profile,
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Ask<'_> {
         }
         let (header, bytes) = (asked.header.0.to_vec(), asked.database_bytes);
         let upload = off_the_loop(move || vault.begin_upload(&header, bytes)).await?;
-        transfers.restore = Some(Brought { profile, upload, replace: asked.replace });
+        transfers.restore = Some(Restoring { profile, upload, replace: asked.replace });
         Ok(())
     }
 
@@ -97,14 +97,14 @@ impl Ask<'_> {
         transfers: &mut Transfers,
         piece: Plaintext<'_>,
     ) -> Result<(), Refusal> {
-        let Some(mut brought) = transfers.restore.take() else {
+        let Some(mut restoring) = transfers.restore.take() else {
             return Err(refusal(Reason::TransferBroken));
         };
         // Ciphertext: no place for it in secret memory.
         let piece = piece.0.to_vec();
         let written = off_the_loop(move || {
-            brought.upload.write(&piece)?;
-            Ok::<_, VaultError>(brought)
+            restoring.upload.write(&piece)?;
+            Ok::<_, VaultError>(restoring)
         });
         transfers.restore = Some(written.await.map_err(rekey::of_the_backup)?);
         Ok(())
@@ -115,14 +115,14 @@ impl Ask<'_> {
         transfers: &mut Transfers,
         asked: &RestoreCommit<'_>,
     ) -> Answer {
-        let brought = transfers.restore.take().ok_or(refusal(Reason::TransferBroken))?;
-        let profile = brought.profile.clone();
-        let secrets = self.put_back(brought, asked).await?;
+        let restoring = transfers.restore.take().ok_or(refusal(Reason::TransferBroken))?;
+        let profile = restoring.profile.clone();
+        let secrets = self.swap(restoring, asked).await?;
         self.opened(&profile, Some(secrets))
     }
 
-    async fn put_back(&self, brought: Brought, asked: &RestoreCommit<'_>) -> Result<u64, Refusal> {
-        let Brought { profile, upload, replace } = brought;
+    async fn swap(&self, restoring: Restoring, asked: &RestoreCommit<'_>) -> Result<u64, Refusal> {
+        let Restoring { profile, upload, replace } = restoring;
         let wishes = [whole_profile(Operation::Unlock, &profile)];
         let _grant = self.admit_launcher("restore", &wishes)?;
         let password = copy(asked.password)?;

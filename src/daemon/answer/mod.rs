@@ -80,8 +80,8 @@ impl From<OutOfSecretMemory> for NoAnswer {
 /// What a handler comes to.
 type Answer = Result<Reply, NoAnswer>;
 
-/// What else goes on the trail: what a client says of itself, which never decides
-/// anything, and whose enrolment a request is about.
+/// What else goes on the trail: what a client claims about itself, which never decides
+/// anything; and the client whose enrolment a request is about.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Claimed<'r> {
     project: Option<&'r str>,

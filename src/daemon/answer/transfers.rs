@@ -1,4 +1,5 @@
-//! What is on its way on one connection, and goes with it.
+//! Transfers that take several requests on one connection, and end with it: a backup being
+//! read, a restore being uploaded, an import in parts.
 
 use crate::{
     daemon::vault_state::Release,
@@ -10,20 +11,20 @@ use crate::{
 #[derive(Debug, Default)]
 pub(in crate::daemon) struct Transfers {
     pub(super) backup: Option<Taken>,
-    pub(super) restore: Option<Brought>,
+    pub(super) restore: Option<Restoring>,
     pub(super) import: Option<Staged>,
 }
 
-/// A copy of a vault that is being read.
+/// A copy of a vault that was taken, and is being read.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) profile: TrustProfileName,
     pub(super) snapshot: Snapshot,
 }
 
-/// A vault that is being brought.
+/// A vault that is being uploaded to be restored.
 #[derive(Debug)]
-pub(super) struct Brought {
+pub(super) struct Restoring {
     pub(super) profile: TrustProfileName,
     pub(super) upload: Upload,
     pub(super) replace: bool,

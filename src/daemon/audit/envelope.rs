@@ -6,15 +6,14 @@
 //! BLAKE3 derive_key(X25519(ephemeral, vault's) ‖ ephemeral public ‖ vault's public)
 //! ```
 
-use x25519_dalek::{PublicKey, StaticSecret};
-use zeroize::Zeroizing;
+use x25519_dalek::PublicKey;
 
 use crate::{
     crypto::{self, KEY_BYTES, SealError, derive_audit_seal_key},
     secret::{OutOfSecretMemory, SecureBytes},
     store::VaultId,
     sys::stack::with_secret_stack,
-    wire::identity::KeyPair,
+    wire::identity::{KeyPair, scalar},
 };
 
 /// A vault that a segment's key is sealed to.
@@ -84,13 +83,6 @@ fn agree(
         return Err(SealError::Forged);
     }
     derive_audit_seal_key(&all).map_err(|_| OutOfSecretMemory.into())
-}
-
-/// Only on the secret stack: it is the private key.
-fn scalar(private: &SecureBytes) -> StaticSecret {
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    bytes.copy_from_slice(private.expose());
-    StaticSecret::from(*bytes)
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {

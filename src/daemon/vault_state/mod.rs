@@ -70,8 +70,8 @@ impl Vaults {
         Self { state: Arc::default(), home, keyring: Keyring::none() }
     }
 
-    /// Where locking also takes the launcher's keys from, and starting what a daemon that was
-    /// killed has left.
+    /// With the keyring that locking takes the launcher's IPC keys away from. Those that a
+    /// killed daemon has left there are taken away now.
     pub(super) fn with_keyring(self, keyring: Keyring) -> Self {
         keyring.revoke_all(|| self.on_disk());
         Self { keyring, ..self }

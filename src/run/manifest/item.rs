@@ -1,4 +1,5 @@
-//! What an approval covers, thing by thing, as bytes that only the same thing has.
+//! What an approval covers: each thing that a manifest asks for, as canonical bytes that are
+//! equal exactly for equal things.
 //!
 //! Comments, order, `project` and `about` change nothing that the command gets, so they
 //! are not in it. Everything else is: another `DB_HOST` sends an approved password to

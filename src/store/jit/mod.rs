@@ -17,7 +17,8 @@ use crate::secret::SecureBytes;
 /// How long a value stays in the cache, unless the daemon was told otherwise.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(300);
 
-// One value at a time would make each further resolve walk into the same wall.
+/// How many of the oldest values make room when secret memory runs out. With one at a time,
+/// each following resolve would run out again.
 const EVICTED_AT_ONCE: usize = 64;
 
 /// A cache with a lifetime in front of any [`SecretsStore`].
@@ -30,7 +31,7 @@ pub struct JitDelivery<S, C = BootClock> {
     store: S,
     clock: C,
     ttl: Duration,
-    // Never held across an await: a fetch does not keep others from what is cached.
+    /// Never held across an await: a fetch does not keep others from what is cached.
     shelf: RwLock<Shelf>,
 }
 
@@ -173,7 +174,7 @@ impl<S: SecretsStore, C: Clock> JitDelivery<S, C> {
         Ok(())
     }
 
-    // A panic elsewhere must not keep the cache from being flushed.
+    /// A panic elsewhere must not keep the cache from being flushed.
     fn read(&self) -> RwLockReadGuard<'_, Shelf> {
         self.shelf.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,10 +12,11 @@ use crate::{secret::SecureBytes, store::StoreError};
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     entries: HashMap<Arc<str>, Entry>,
-    // By order of insertion, which is the order of expiry.
+    /// By order of insertion, which is the order of expiry.
     by_age: BTreeMap<u64, Arc<str>>,
     next_number: u64,
-    // Raised by whatever takes values away, so that a fetch noted before does not put one back.
+    /// Raised by each flush and removal. What a fetch that began before brings may be
+    /// outdated by now, and is not kept.
     generation: u64,
     closed: bool,
 }

@@ -18,7 +18,8 @@ pub(in crate::store) const SALT_BYTES: usize = 16;
 
 const PAGE_BYTES: u64 = 4096;
 const WAIT_FOR_LOCKS: Duration = Duration::from_secs(1);
-// The index over 100,000 keys fits half of it; the rest of a vault is read through.
+/// SQLite's page cache. The index over 100,000 keys takes half of it; the rest of a vault is
+/// read through it.
 const PAGE_CACHE_KIB: u32 = 2048;
 
 pub(super) fn open(path: &Path, vault_key: &SecureBytes) -> Result<Connection, StoreError> {
@@ -57,8 +58,8 @@ pub(super) fn create(
     keyed(&path, &raw_key(vault_key, &salt)?)
 }
 
-// SQLite refuses a symbolic link anywhere in the path, but a home may well lie behind one: only
-// the file itself must not be.
+/// `path` with the links in its folder resolved. SQLite refuses a symbolic link anywhere in a
+/// path, but a home may well lie behind one: only the file itself must not be a link.
 fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
     let name = path.file_name().ok_or(StoreError::Unreachable)?;
     let folder = path.parent().ok_or(StoreError::Unreachable)?;
@@ -103,8 +104,8 @@ fn keyed(path: &Path, key: &SecureBytes) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-// `x'…'` with the key, and the salt where the file has none yet, in hexadecimal: the raw form,
-// which SQLCipher does not stretch. <https://www.zetetic.net/sqlcipher/sqlcipher-api/#key>
+/// `x'…'` with the key, and the salt where the file has none yet, in hexadecimal: the raw form,
+/// which SQLCipher does not stretch. <https://www.zetetic.net/sqlcipher/sqlcipher-api/#key>
 fn raw_key(key: &SecureBytes, salt: &[u8]) -> Result<SecureBytes, StoreError> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = SecureBytes::zeroed(3 + 2 * (key.len() + salt.len()))?;
@@ -119,7 +120,8 @@ fn raw_key(key: &SecureBytes, salt: &[u8]) -> Result<SecureBytes, StoreError> {
     Ok(text)
 }
 
-// Read after the first query, which replays a journal and so gives the file its length back.
+/// Whether the file is as long as its own header says. Asked after the first query, which
+/// replays a journal and so gives the file its length back.
 fn check_length(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let pages: u32 = connection.query_row("PRAGMA page_count", (), |row| row.get(0))?;
     if length(path)? == u64::from(pages) * PAGE_BYTES {

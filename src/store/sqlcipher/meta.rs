@@ -36,7 +36,7 @@ pub(super) fn raise_generation(connection: &Connection) -> Result<u64, StoreErro
     counted(raise.query_row((), |row| row.get(0))?)
 }
 
-// SQLite's integers are signed.
+/// A generation as SQLite has it, whose integers are signed.
 fn counted(generation: i64) -> Result<u64, StoreError> {
     u64::try_from(generation).map_err(|_| StoreError::Damaged { what: "the generation" })
 }

@@ -47,7 +47,7 @@ pub struct SqlCipherStore {
 
 struct Shared {
     database: Mutex<Option<Database>>,
-    // Outside the mutex: locking does not wait for a long read to end.
+    /// Outside the mutex: locking does not wait for a long read to end.
     interrupt: InterruptHandle,
 }
 
@@ -152,7 +152,7 @@ impl SqlCipherStore {
         work(guard.as_mut().ok_or(StoreError::Locked)?).map(Some)
     }
 
-    // A thread that panicked with the lock held has rolled its transaction back on the way out.
+    /// A thread that panicked with the lock held has rolled its transaction back on the way out.
     fn lock(&self) -> MutexGuard<'_, Option<Database>> {
         self.shared.database.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,8 +12,8 @@ const BELOW_ANY: char = '\x01';
 impl SqlCipherStore {
     /// The names that begin with `prefix` and that `shown` lets pass, sorted: all of them,
     /// or, where that would be more than `max`, each only up to its next `/` and at most
-    /// `max` of those. A file's completion shows folders likewise. However many names there
-    /// are, it goes through no more than it answers with, and what `shown` rejects. Blocks.
+    /// `max` of those. A file's completion shows folders likewise. Of the keys, however many
+    /// there are, only those that are answered with or that `shown` rejects are visited. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Damaged`].
@@ -44,7 +44,7 @@ impl SqlCipherStore {
     }
 }
 
-/// A key as it is, and what every later one is not less than.
+/// A key as it is, and the least text that every later key is at or behind.
 fn next(key: &str) -> (String, String) {
     (key.to_owned(), format!("{key}{BELOW_ANY}"))
 }

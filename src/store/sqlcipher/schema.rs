@@ -7,9 +7,9 @@ use crate::{secret::TrustProfileName, store::StoreError};
 /// The format this pds writes, and the latest it reads.
 pub(super) const FORMAT: u32 = 1;
 
-// `secrets` is a rowid table so that its index over the keys, which a listing walks, holds no
-// values; `secrets_times` is there so that a listing with times does not walk them either. Times
-// are in milliseconds since the Unix epoch.
+/// The tables. `secrets` is a rowid table so that the index over its keys, which a listing
+/// walks, holds no values; `secrets_times` is there so that a listing with times does not walk
+/// them either. Times are in milliseconds since the Unix epoch.
 const FORMAT_1: &str = "
 CREATE TABLE secrets(
     key TEXT PRIMARY KEY,

@@ -359,8 +359,8 @@ fn put_sealed(
     Ok(version)
 }
 
-// Copies the current version of `key`, sealed as it is, to the older ones, of which `history`
-// stay. Says which version it was.
+/// Copies the current version of `key`, sealed as it is, to the older ones, of which `history`
+/// stay. Says which version it was; `None` if there is no such key yet.
 fn set_aside(
     transaction: &Transaction<'_>,
     key: &str,

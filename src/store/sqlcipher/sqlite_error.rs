@@ -5,7 +5,7 @@ use rusqlite::{Error, ErrorCode, ffi};
 use crate::{secret::OutOfSecretMemory, store::StoreError};
 
 impl From<Error> for StoreError {
-    // The message of an error is dropped on purpose: SQLite may quote what it worked on.
+    /// The message of an error is dropped on purpose: SQLite may quote what it worked on.
     fn from(why: Error) -> Self {
         match why {
             Error::SqliteFailure(code, _) | Error::SqlInputError { error: code, .. } => named(code),

@@ -1,10 +1,12 @@
-//! What the folder around the database asks of it.
+//! What a [`Vault`](crate::store::Vault) needs to know of its database: which vault it is, how
+//! far it has come, and the audit trail's private key.
 
 use super::{SqlCipherStore, meta, meta::Identity};
 use crate::{secret::SecureBytes, store::StoreError};
 
 const AUDIT_KEY: &str = "audit_private_key";
-// No key of a secret: it starts with a slash. So its additional data is no secret's either.
+/// The place that the audit key is sealed for. No secret's key starts with a slash, so no
+/// secret has this place.
 const AUDIT_PLACE: &str = "/audit-private-key";
 
 impl SqlCipherStore {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{crypto::derive_vault_key, secret::SecureBytes, store::SqlCipherStore};
 
-/// A whole vault, checked, as it was at one moment. Its file has no name any more: it goes when
-/// this does.
+/// A checked copy of a whole vault as it was at one moment. Its file has no name any more, so
+/// that it is gone when this is dropped.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The header's text.

@@ -20,7 +20,8 @@ use crate::{
     store::SqlCipherStore,
 };
 
-/// A key for a vault that is to be made, and what the password needs to become it again.
+/// The master key of a vault that is about to be made, with the salt and the parameters that
+/// derive it from the password again.
 #[derive(Debug)]
 pub struct FreshKey {
     pub(super) id: VaultId,
@@ -30,8 +31,8 @@ pub struct FreshKey {
 }
 
 impl FreshKey {
-    /// From a password, a salt that nobody has had, and the id of a vault: one that is none yet,
-    /// or that of the vault which it is to be the new key of. Blocks for as long as Argon2 takes.
+    /// Derives it from `password` and a fresh salt. `id` is a new one, or that of the vault
+    /// whose password is being changed. Blocks for as long as Argon2 takes.
     ///
     /// # Errors
     /// [`VaultError::Absurd`] for parameters out of bounds, [`VaultError::NoRandomness`], and
@@ -78,25 +79,26 @@ impl Vault {
         self.open(proven, false)
     }
 
-    /// Keeps everybody else from making, swapping or removing folders of vaults: what one builds
-    /// beside would be leftovers to another.
+    /// Takes the lock on the folder of all vaults. Without it, one process would remove as a
+    /// leftover what another is just building.
     pub(super) fn hold(&self) -> Result<Flock<File>, VaultError> {
         let folder = folder::make_folder(&self.vaults)?;
         Flock::lock(folder, FlockArg::LockExclusive)
             .map_err(|(_, why)| folder::named(&self.vaults, &why.into()))
     }
 
-    /// Where a vault is built that shall be this one.
+    /// The folder in which this vault is built anew before it is swapped in.
     pub(super) fn beside(&self, id: VaultId) -> PathBuf {
         self.vaults.join(format!("{}{id}", self.leftovers()))
     }
 
-    // No profile's name begins with a dot.
+    /// What the names of such folders begin with. No profile's name begins with a dot.
     fn leftovers(&self) -> String {
         format!(".{}.new-", self.profile)
     }
 
-    /// Builds a whole vault in `beside`, closed and synced; says how far it has come. On an error nothing is left of it.
+    /// Builds a whole vault in `beside`, closed and synced, with what `fill` puts into it. Says
+    /// which generation it has. On an error nothing is left of it.
     pub(super) fn build(
         &self,
         beside: &Path,
@@ -162,6 +164,7 @@ pub(super) fn remove_all(vaults: &Path, unwanted: impl Fn(&str) -> bool) -> Resu
     Ok(())
 }
 
+/// Gives a folder that was built beside its place, where nothing may be.
 pub(super) fn swap_in(beside: &Path, place: &Path) -> Result<(), VaultError> {
     match renameat2(AT_FDCWD, beside, AT_FDCWD, place, RenameFlags::RENAME_NOREPLACE) {
         // Some file systems do not know the flag. Plain rename replaces an empty folder at most,

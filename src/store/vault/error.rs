@@ -1,3 +1,6 @@
+//! Why a vault could not be made or opened: a condition each, so that what to do about it can
+//! be told.
+
 use std::path::PathBuf;
 
 use crate::{crypto::DeriveError, secret::OutOfSecretMemory, store::StoreError};

@@ -97,7 +97,8 @@ fn open_folder(path: &Path, forbidden: u32) -> Result<File, VaultError> {
     Ok(folder)
 }
 
-// Not to block on a FIFO that somebody put there.
+/// Opens a file of ours; its length too. Does not wait for the other end of a FIFO that
+/// somebody put there.
 fn open_file(path: &Path) -> Result<(File, u64), VaultError> {
     let file = OpenOptions::new()
         .read(true)

@@ -1,8 +1,10 @@
 //! How far a vault had come, noted outside of it.
 //!
-//! A database that is put back to an older copy is whole in itself. The note is what gives it
-//! away. It is written after each commit, so after a crash it may lag behind; that the vault is
-//! *behind the note* is what can't happen by itself.
+//! Against whoever puts an older copy of a vault in its place, so that a value or a password
+//! that was replaced counts again. Such a copy is whole in itself; only this note, which is in
+//! another folder, tells that the vault had come further. The note is written after each commit,
+//! so that after a crash it may lag behind the vault. A vault that lags behind its note was put
+//! back.
 
 use std::{
     fmt, fs,
@@ -108,7 +110,7 @@ impl GenerationNote {
         self.parse(&text).ok_or(VaultError::NoteAltered)?.map(Some)
     }
 
-    // One block, or two while a password is being changed: the one of this key counts.
+    /// One block, or two while a password is being changed: the one under this key counts.
     fn parse(&self, text: &[u8]) -> Option<Result<Generation, VaultError>> {
         let lines: Vec<&str> = std::str::from_utf8(text).ok()?.split_inclusive('\n').collect();
         let blocks = lines.chunks(BLOCK_LINES).map(<[&str]>::concat);

@@ -7,9 +7,10 @@
 //! generations/<vault id>    0600  how far the vault had come, outside of it
 //! ```
 //!
-//! A vault is made beside and swapped in whole, by [`Vault::create`], [`Vault::rekey`] and
-//! [`Vault::put_back`] and by nothing else: a missing database beside a header is an error, and
-//! a missing header never gets a new salt.
+//! A vault is always built whole in a folder beside and then swapped in, by [`Vault::create`],
+//! [`Vault::rekey`] and [`Vault::restore`] and by nothing else: a database that is missing is an
+//! error, and a header that is missing never gets a new salt, under which the password would
+//! open nothing any more.
 
 mod backup;
 mod create;
@@ -45,7 +46,8 @@ use crate::{
 const HEADER: &str = "header";
 const DATABASE: &str = "vault.db";
 const JOURNAL: &str = "vault.db-journal";
-// The salts of two vaults differ in some 64 bits, those of a vault and its damaged copy in a few.
+/// A database whose salt differs from the header's id in at least this many of 128 bits belongs
+/// to another vault: two vaults' differ in some 64, those of a damaged copy in a few.
 const OTHER_SALT_BITS: u32 = 24;
 
 /// A place where a vault is, or can be made.
@@ -81,7 +83,8 @@ pub struct Unlocked {
     pub integrity_checked: bool,
 }
 
-/// A vault's password that was proven to be it, as the key that it becomes.
+/// A master key of which the header's MAC has shown that it is this vault's: proof that the
+/// right password was given.
 #[derive(Debug)]
 pub struct Proven {
     header: Header,
@@ -215,7 +218,7 @@ impl Vault {
         Ok(store)
     }
 
-    // A journal with something in it is a write that was cut off.
+    /// Whether a write was cut off, whose journal then has something in it.
     fn journal_left(&self) -> bool {
         self.folder().join(JOURNAL).symlink_metadata().is_ok_and(|found| found.len() > 0)
     }

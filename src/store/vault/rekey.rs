@@ -1,4 +1,4 @@
-//! Another password: a whole vault under another key, swapped in.
+//! Changing the password: a whole vault is built under another key and swapped in.
 
 use std::fs;
 
@@ -21,10 +21,10 @@ impl Vault {
     ///
     /// Everything is sealed anew, in a folder beside that is then exchanged with this one: at any
     /// moment the old vault or the new one is there, whole. The vault keeps its id, which the
-    /// audit trail's keys are sealed for. The note of its generation outside is authenticated by
-    /// the key, and can't change at the same instant as the folder: so it says both before the
-    /// exchange, and the new one alone after it. A copy of the old vault that is put back is then
-    /// one that nothing vouches for. Blocks.
+    /// audit trail's keys are sealed for. The note of its generation is authenticated by the key,
+    /// and can't be replaced at the same instant as the folder. So before the exchange it holds
+    /// both generations, each under its own key, and after it the new one alone: an old vault
+    /// that is put back later is one that nothing vouches for. Blocks.
     ///
     /// # Errors
     /// Those of opening and of creating; [`VaultError::CannotSwap`]. The old vault is in its place

@@ -1,4 +1,5 @@
-//! A vault that is brought from elsewhere: written beside, checked to the last value, swapped in.
+//! Restoring a vault from a backup: it is written beside, checked to the last value, and swapped
+//! in.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,10 +10,11 @@ use std::{
 
 use super::{DATABASE, HEADER, Proven, Unlocked, Vault, VaultError, VaultId, create, folder};
 
-// Not that of leftovers: an unlock must not take a folder away that is still being written.
+/// In the names of the folders of uploads. Another mark than that of leftovers, which each unlock
+/// removes: an upload may still be going on.
 const MARK: &str = ".up-";
 
-/// A vault on its way. Removed with this value unless it was put in its place.
+/// A vault that is being written beside. Its folder is removed when this is dropped.
 #[derive(Debug)]
 pub struct Upload {
     folder: PathBuf,
@@ -21,7 +23,7 @@ pub struct Upload {
     written_bytes: u64,
 }
 
-/// A vault that was brought and found whole.
+/// An upload that was found whole, and opened by its password.
 #[derive(Debug)]
 pub struct Checked {
     proven: Proven,
@@ -50,7 +52,7 @@ impl Drop for Upload {
 }
 
 impl Vault {
-    /// Makes a folder beside for a vault that is to be brought, with its header in it.
+    /// Makes a folder beside for an upload, with the vault's header in it.
     ///
     /// # Errors
     /// Those of creating.
@@ -77,8 +79,8 @@ impl Vault {
         }
     }
 
-    /// Whether what was brought is a whole vault of this profile, and `password` its own: the
-    /// header's MAC, which vault the database is, every page, every value. Blocks.
+    /// Whether the upload is a whole vault of this profile, and `password` its own. Checks the
+    /// header's MAC, that the database belongs to it, every page and every value. Blocks.
     ///
     /// # Errors
     /// As [`unlock`](Self::unlock).
@@ -97,14 +99,14 @@ impl Vault {
         Ok(Checked { proven, secrets: checked? })
     }
 
-    /// Puts what was brought and checked in this vault's place, and opens it. What the note
-    /// outside says of its generation does not count: an older vault is what a restore is for.
+    /// Puts a checked upload in this vault's place, and opens it. What the note of the
+    /// generation says does not count: to have an older vault back is what a restore is for.
     /// Nobody may have the vault that was there open. Blocks.
     ///
     /// # Errors
     /// [`VaultError::Exists`] unless `replace`; [`VaultError::CannotSwap`]. What was there is in
     /// its place then, unless the error came from opening the new one.
-    pub fn put_back(
+    pub fn restore(
         &self,
         upload: Upload,
         checked: Checked,
@@ -119,14 +121,14 @@ impl Vault {
             false => create::swap_in(&upload.folder, &self.folder())?,
         }
         folder::sync(&held, &self.vaults)?;
-        // Now it holds what was there before.
+        // After an exchange its folder holds the vault that was there before, which goes.
         drop(upload);
         drop(held);
         self.open(checked.proven, true)
     }
 
-    /// Removes the vaults in `vaults` that were on their way when a daemon was killed. Only for
-    /// whoever knows that nobody brings one now.
+    /// Removes the uploads in `vaults` that were going on when a daemon was killed. Only for
+    /// whoever knows that none is going on now.
     ///
     /// # Errors
     /// Those of a folder that can't be read or written.

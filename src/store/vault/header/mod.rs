@@ -177,8 +177,8 @@ fn version(text: &str) -> Option<u32> {
     text.lines().next()?.strip_prefix("pds-vault ")?.parse().ok()
 }
 
-// The PHC string of Argon2id, as far as it says how to derive a key.
-// <https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md>
+/// Reads the PHC string of Argon2id, as far as it says how to derive a key.
+/// <https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md>
 fn phc(text: &str) -> Option<(KdfParams, [u8; SALT_BYTES])> {
     let (costs, salt) = text.strip_prefix("$argon2id$v=19$")?.split_once('$')?;
     let mut costs = costs.split(',');
@@ -220,8 +220,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-// Sloppy encodings of the same bytes pass here, and fail where the header is compared with what
-// would be written.
+/// Sloppy encodings of the same bytes pass here, and fail where the header is compared with what
+/// would be written.
 fn unbase64<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (mut out, mut filled, mut word, mut bits) = ([0; N], 0, 0_u32, 0);
     for character in text.bytes() {
