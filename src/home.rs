@@ -20,7 +20,7 @@ pub struct Home {
     pub config: PathBuf,
     /// Holds `vaults/`, the static keys, `clients/` and `lock`.
     pub data: PathBuf,
-    /// Holds `audit/`, `generations/` and `log`.
+    /// Holds `audit/`, `audit-heads/`, `generations/`, `tries/` and `log`.
     pub state: PathBuf,
     /// Holds the sockets.
     pub runtime: PathBuf,
@@ -168,6 +168,18 @@ impl Home {
     #[must_use]
     pub fn log_file(&self) -> PathBuf {
         self.state.join("log")
+    }
+
+    /// The folder of the notes that say how far each vault had come.
+    #[must_use]
+    pub fn generations(&self) -> PathBuf {
+        self.state.join("generations")
+    }
+
+    /// The folder of the notes that say how many wrong passwords each profile has seen.
+    #[must_use]
+    pub fn tries(&self) -> PathBuf {
+        self.state.join("tries")
     }
 
     /// The folder of the audit trail.

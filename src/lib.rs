@@ -39,6 +39,7 @@ pub mod daemon;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod hex;
 pub mod home;
 pub mod mistake;
 pub mod run;

@@ -16,7 +16,7 @@ mod start;
 mod strength;
 
 pub use asker::{AskError, Asker, Wanted};
-pub use password::{PASSWORD_MAX_BYTES, PasswordError, Passwords, prompt};
+pub use password::{PasswordError, Passwords, prompt};
 pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};
 pub use start::{daemon_environment, daemon_program};
 

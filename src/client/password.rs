@@ -10,12 +10,9 @@ use std::{
 };
 
 use crate::{
-    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    secret::{OutOfSecretMemory, PASSWORD_MAX_BYTES, SecureBytes, TrustProfileName},
     sys::terminal::{self, PromptError},
 };
-
-/// A password has at most this many bytes.
-pub const PASSWORD_MAX_BYTES: usize = 4_096;
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]

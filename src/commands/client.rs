@@ -14,6 +14,7 @@ use crate::{
     cli::{self, ClientCommand},
     client::{AskError, Asker, ClientError, Passwords, Wanted},
     error::Error,
+    hex,
     home::Home,
     say::escaped,
     secret::{SecureBuffer, validate_client_name},
@@ -167,7 +168,7 @@ fn as_json(row: &ClientRow<'_>) -> serde_json::Value {
 fn fingerprint(key: &PublicStaticKey) -> String {
     const SHOWN_BYTES: usize = 16;
     let digest = Blake2s256::digest(key);
-    digest.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.get(..SHOWN_BYTES).unwrap_or_default())
 }
 
 fn revoke(options: &cli::ClientRevoke, home: &Home) -> Result<(), Error> {

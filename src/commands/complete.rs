@@ -11,7 +11,7 @@ use crate::{
     home::Home,
     run::{manifest::Manifest, plan},
     say,
-    secret::{SecureBuffer, TrustProfileName},
+    secret::{LAUNCHER, SecureBuffer, TrustProfileName},
     sys::deadline,
     wire::message::{self, KeyPrefix, Request, Response},
 };
@@ -134,7 +134,7 @@ fn profiles(home: &Home) -> BTreeSet<String> {
 /// Whom the audit trail knows by name.
 fn clients(home: &Home) -> BTreeSet<String> {
     let mut found = names_in(home.data.join("clients"), ".toml");
-    found.insert("launcher".to_owned());
+    found.insert(LAUNCHER.to_owned());
     found
 }
 

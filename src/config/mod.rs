@@ -83,18 +83,18 @@ impl Default for Lifetimes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audit {
     /// Before each release, or within a time of it.
-    pub sync: Sync,
+    pub sync: TrailSync,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { sync: Sync::Within(Duration::from_secs(1)) }
+        Self { sync: TrailSync::Within(Duration::from_secs(1)) }
     }
 }
 
 /// How soon a line of the audit trail is synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sync {
+pub enum TrailSync {
     /// Before what it is about is released.
     Always,
     /// Within this time.
@@ -268,7 +268,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.approval, Approval::Off);
         assert_eq!(config.lifetimes.unlocked, Duration::from_secs(5400));
-        assert_eq!(config.audit.sync, Sync::Always);
+        assert_eq!(config.audit.sync, TrailSync::Always);
         assert_eq!(config.acl["work"]["ci"].get, ["db/*"]);
         assert_eq!(config.lift["/home/me/app"].variables, ["PATH"]);
     }

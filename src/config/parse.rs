@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Approval, Audit, Config, ConfigProblem, Grants, Lifetimes, Lift, ProfileKey, Rate, Sync,
+    Approval, Audit, Config, ConfigProblem, Grants, Lifetimes, Lift, ProfileKey, Rate, TrailSync,
     parse_duration,
 };
 use crate::{
@@ -105,11 +105,11 @@ impl Walk {
     fn audit(&mut self, value: &Value<'_>, to: &mut Audit) {
         for (name, value) in self.entries(value) {
             match name.get_ref().as_ref() {
-                "sync" if value.get_ref().as_str() == Some("always") => to.sync = Sync::Always,
+                "sync" if value.get_ref().as_str() == Some("always") => to.sync = TrailSync::Always,
                 "sync" => {
                     let mut within = Duration::ZERO;
                     self.duration(value, &mut within);
-                    to.sync = Sync::Within(within);
+                    to.sync = TrailSync::Within(within);
                 }
                 _ => self.unknown(name, "in `[audit]`", &["sync"]),
             }

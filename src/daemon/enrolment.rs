@@ -16,11 +16,9 @@ use serde::Deserialize;
 use super::gate::{Enrolled, OPERATIONS, globs_of};
 use crate::{
     config::{Grants, ProfileKey},
+    hex,
     secret::{KEY_MAX_BYTES, TrustProfileName},
-    wire::{
-        identity::{KEY_BYTES, PublicStaticKey},
-        message::GrantRow,
-    },
+    wire::{identity::PublicStaticKey, message::GrantRow},
 };
 
 /// A client's file has at most this many bytes: more than its grants can take.
@@ -60,13 +58,15 @@ impl Enrolment {
 
     fn parse(text: &str) -> Result<Self, String> {
         let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let key = from_hexadecimal(&written.key).ok_or("`key` is not one")?;
+        // Whoever copies a key by hand may write it with capitals.
+        let key = hex::decode(&written.key.to_ascii_lowercase());
+        let key = key.and_then(|key| key.try_into().ok()).ok_or("`key` is not one")?;
         Ok(Self { key, uid: written.uid, revoked: written.revoked, grants: written.grants })
     }
 
     /// The file's text. Names and globs hold nothing that TOML would want escaped.
     pub(super) fn to_text(&self) -> String {
-        let key: String = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = hex::encode(&self.key);
         let mut text = format!("key = \"{key}\"\nuid = {}\nrevoked = {}\n", self.uid, self.revoked);
         for (profile, grants) in &self.grants {
             text.push_str(&format!("\n[grants.{}]\n", profile.0));
@@ -105,20 +105,10 @@ fn is_glob(text: &str) -> bool {
     (1..=KEY_MAX_BYTES).contains(&text.len()) && text.bytes().all(fits)
 }
 
-fn from_hexadecimal(text: &str) -> Option<PublicStaticKey> {
-    let mut key = [0; KEY_BYTES];
-    if text.len() != 2 * KEY_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in key.iter_mut().zip((0..text.len()).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::identity::KEY_BYTES;
 
     fn row<'r>(profile: &'r str, operation: &'r str, keys: &'r str) -> GrantRow<'r> {
         GrantRow { profile, operation, keys }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use nix::time::{ClockId, clock_gettime};
 
 use super::Daemon;
-use crate::config::Sync;
+use crate::config::TrailSync;
 
 /// How often lifetimes are looked at. An entry is gone within its lifetime and
 /// a second, so this is less than a second.
@@ -89,11 +89,11 @@ pub(super) async fn watch(daemon: &Arc<Daemon>) {
     }
 }
 
-fn is_sync_due(sync: Sync, elapsed: Duration) -> bool {
+fn is_sync_due(sync: TrailSync, elapsed: Duration) -> bool {
     match sync {
-        Sync::Always => true,
+        TrailSync::Always => true,
         // Half a step early, or the first step after the time would be a whole one late.
-        Sync::Within(time) => elapsed + STEP / 2 >= time.min(Duration::from_secs(1)),
+        TrailSync::Within(time) => elapsed + STEP / 2 >= time.min(Duration::from_secs(1)),
     }
 }
 

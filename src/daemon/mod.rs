@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Whoever is at the other end of a connection has several names, by what is known of it:
-//! a *caller* is the process that the kernel tells of ([`listener::Caller`]); *who* it is, is
-//! what its static key shows ([`registry::Who`]): the launcher, an enrolled *client*, or a
+//! a *caller* is the process that the kernel tells of (`listener::Caller`); *who* it is, is
+//! what its static key shows (`registry::Who`): the launcher, an enrolled *client*, or a
 //! stranger; a *requester* is the registered name that rules, rates and the audit trail go by.
 //!
 //! One thread runs everything but SQLite and Argon2, which get blocking ones.

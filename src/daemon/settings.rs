@@ -13,7 +13,7 @@ use super::{
     gate::{Access, RateLimits},
 };
 use crate::{
-    config::{Approval, Config, Lifetimes, Sync},
+    config::{Approval, Config, Lifetimes, TrailSync},
     home::Home,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct InForce {
     pub(super) limits: RateLimits,
     pub(super) lifetimes: Lifetimes,
     pub(super) history: u32,
-    pub(super) sync: Sync,
+    pub(super) sync: TrailSync,
     pub(super) approval_needed: bool,
     /// What is wrong with the file as it is now, if something is.
     pub(super) error: Option<String>,

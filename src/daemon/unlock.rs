@@ -21,7 +21,7 @@ use super::{
 use crate::{
     crypto::KdfParams,
     home::Home,
-    secret::{SecureBytes, TrustProfileName},
+    secret::{PASSWORD_MAX_BYTES, SecureBytes, TrustProfileName},
     store::{
         AuditKeys, Header, JitDelivery, Note, SqlCipherStore, StoreError, Unlocked, Vault,
         VaultError,
@@ -38,8 +38,6 @@ const DELAY_STEP: Duration = Duration::from_millis(100);
 const DELAY_MAX: Duration = Duration::from_secs(10);
 /// Tries that wait for their turn; beyond, they are sent away.
 const WAITING_MAX: usize = 8;
-/// A password has 1 to this many bytes.
-const PASSWORD_MAX_BYTES: usize = 4_096;
 
 /// The wrong passwords so far, by profile. Kept on disk, so that restarting the
 /// daemon does not start anew; only the right password does.
@@ -55,7 +53,7 @@ pub(super) struct Tries {
 impl Tries {
     pub(super) fn open(home: &Home) -> Self {
         Self {
-            folder: home.state.join("tries"),
+            folder: home.tries(),
             failures: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -134,7 +132,7 @@ pub(super) async fn create(
 }
 
 pub(super) fn vault(daemon: &Daemon, profile: &TrustProfileName) -> Vault {
-    Vault::new(&daemon.home.vaults(), &daemon.home.state.join("generations"), profile)
+    Vault::new(&daemon.home.vaults(), &daemon.home.generations(), profile)
 }
 
 async fn attempt(
@@ -277,8 +275,7 @@ pub(super) fn recipients(home: &Home) -> impl Fn() -> Vec<Recipient> + Send + Sy
     let (vaults, home) = (Vaults::new(home.clone()), home.clone());
     move || {
         let one = |profile: TrustProfileName| {
-            let generations = home.state.join("generations");
-            let header = Vault::new(&home.vaults(), &generations, &profile).header().ok()?;
+            let header = Vault::new(&home.vaults(), &home.generations(), &profile).header().ok()?;
             recipient(&profile, &header)
         };
         vaults.on_disk().into_iter().filter_map(one).collect()

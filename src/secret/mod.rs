@@ -11,9 +11,11 @@ mod name;
 pub use buffer::SecureBuffer;
 pub use bytes::{OutOfSecretMemory, SecureBytes};
 pub use name::{
-    CLIENT_NAME_MAX_BYTES, InvalidKey, InvalidProfile, KEY_MAX_BYTES, PROFILE_MAX_BYTES,
+    CLIENT_NAME_MAX_BYTES, InvalidKey, InvalidProfile, KEY_MAX_BYTES, LAUNCHER, PROFILE_MAX_BYTES,
     TrustProfileName, validate_client_name, validate_secret_key,
 };
 
 /// A value has at most this many bytes: 1 MiB.
 pub const VALUE_MAX_BYTES: usize = 1 << 20;
+/// A password has 1 to this many bytes.
+pub const PASSWORD_MAX_BYTES: usize = 4_096;

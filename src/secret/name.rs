@@ -6,9 +6,11 @@ use std::{fmt, ops::Deref, str::FromStr};
 pub const KEY_MAX_BYTES: usize = 255;
 /// A profile name has 1 to this many bytes.
 pub const PROFILE_MAX_BYTES: usize = 64;
-
 /// A client's name has 1 to this many bytes.
 pub const CLIENT_NAME_MAX_BYTES: usize = 32;
+
+/// The registered name of the CLI itself, which no client can have.
+pub const LAUNCHER: &str = "launcher";
 
 /// Whether `name` can be an enrolled client's: `[A-Za-z0-9_-]{1,32}`, and not the
 /// launcher's. It names two files, and is on the audit trail.
@@ -18,7 +20,7 @@ pub fn validate_client_name(name: &str) -> bool {
     (1..=CLIENT_NAME_MAX_BYTES).contains(&name.len())
         && name.bytes().all(fits)
         && !name.starts_with('-')
-        && name != "launcher"
+        && name != LAUNCHER
 }
 
 /// A name that can't be a key, and why.

@@ -19,7 +19,7 @@ use super::{
 };
 pub use crate::crypto::SealError;
 use crate::{
-    crypto,
+    crypto, hex,
     secret::{SecureBuffer, SecureBytes},
 };
 
@@ -95,8 +95,8 @@ pub fn open(
 /// daemons, so the name has half of the daemon's public key in it.
 #[must_use]
 pub fn keyring_name(daemon: &PublicStaticKey, profile: &str) -> String {
-    let half: String = daemon.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("pds:ipc:{half}:{profile}")
+    let (half, _) = daemon.split_at(daemon.len() / 2);
+    format!("pds:ipc:{}:{profile}", hex::encode(half))
 }
 
 /// Whether a request belongs into an envelope.

@@ -53,7 +53,7 @@ fn places(home: &Home) -> Vec<(PathBuf, u32)> {
         home.audit_heads(),
     ];
     places.extend(files.map(|path| (path, OPEN)));
-    let generations = home.state.join("generations");
+    let generations = home.generations();
     let notes = [home.audit(), home.audit_heads(), generations.clone()];
     places.push((generations, OPEN));
     places.extend(notes.iter().flat_map(|folder| entries(folder)).map(|path| (path, OPEN)));

@@ -31,7 +31,7 @@ use super::{
     vault_state::Release,
 };
 use crate::{
-    config::Sync,
+    config::TrailSync,
     secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
     wire::message::{self, KeyInProfile, Plaintext, Problem, Reason, Request, Response},
 };
@@ -284,7 +284,7 @@ impl Ask<'_> {
     /// Waits, if the config says so, until what is on record is on the disk for good.
     async fn settle(&self) -> Result<(), Refusal> {
         self.daemon.checkpoint();
-        if self.daemon.settings.current().sync != Sync::Always {
+        if self.daemon.settings.current().sync != TrailSync::Always {
             return Ok(());
         }
         let daemon = Arc::clone(self.daemon);

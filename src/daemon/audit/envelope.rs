@@ -10,6 +10,7 @@ use x25519_dalek::PublicKey;
 
 use crate::{
     crypto::{self, KEY_BYTES, SealError, derive_audit_seal_key},
+    hex,
     secret::{OutOfSecretMemory, SecureBytes},
     store::VaultId,
     sys::stack::with_secret_stack,
@@ -43,7 +44,7 @@ pub(super) fn seal(key: &SecureBytes, to: &Recipient, place: Place) -> Result<St
     let ephemeral = KeyPair::generate()?;
     let agreed = agree(ephemeral.private(), ephemeral.public(), &to.public, &to.public)?;
     let sealed = crypto::seal(&agreed, key.expose(), &place.aad(to.vault))?;
-    Ok(hexadecimal(&[ephemeral.public().as_slice(), &sealed].concat()))
+    Ok(hex::encode(&[ephemeral.public().as_slice(), &sealed].concat()))
 }
 
 /// Opens what [`seal`] made, with the private half of the vault's audit key.
@@ -53,7 +54,7 @@ pub(super) fn open(
     private: &SecureBytes,
     place: Place,
 ) -> Result<SecureBytes, SealError> {
-    let bytes = from_hexadecimal(sealed).ok_or(SealError::Forged)?;
+    let bytes = hex::decode(sealed).ok_or(SealError::Forged)?;
     let (ephemeral, sealed) = bytes.split_first_chunk().ok_or(SealError::Forged)?;
     if private.len() != KEY_BYTES {
         return Err(SealError::KeyLength);
@@ -83,27 +84,6 @@ fn agree(
         return Err(SealError::Forged);
     }
     derive_audit_seal_key(&all).map_err(|_| OutOfSecretMemory.into())
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
-}
-
-pub(super) fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    envelope,
     line::{self, Head, Kind, Line},
     writer::read_file,
 };
 use crate::{
     crypto::{DeriveError, derive_audit_head_mac_key, keyed_mac},
     daemon::place,
+    hex,
     home::audit_files,
     secret::SecureBytes,
     store::VaultId,
@@ -87,7 +87,7 @@ fn seek_in(bytes: &[u8], head: &Head) -> Sought {
     let (start, mut oldest, mut found) = (line::start(head.line), None, None);
     for text in line::backward(bytes) {
         if text.starts_with(&start) {
-            found = Line::parse(text).map(|line| envelope::hexadecimal(&line.mac) == head.mac);
+            found = Line::parse(text).map(|line| hex::encode(&line.mac) == head.mac);
         }
         let opening = text.starts_with(&line::start(1)).then(|| Line::parse(text)).flatten();
         let Some(opening) = opening.filter(|line| line.said.kind == Kind::Segment) else {
@@ -157,7 +157,7 @@ impl HeadNote {
     }
 
     fn statement(&self, head: &Head) -> String {
-        let vault = envelope::hexadecimal(&self.vault.0);
+        let vault = hex::encode(&self.vault.0);
         format!(
             "pds-audit-head 1\nvault {vault}\nsegment {}\nline {}\nhead {}\n",
             head.segment, head.line, head.mac

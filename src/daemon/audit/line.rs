@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{chain::MAC_BYTES, envelope};
+use super::chain::MAC_BYTES;
+use crate::hex;
 
 /// The format of the trail, in each segment's first line.
 pub(super) const FORMAT: u32 = 1;
@@ -157,7 +158,7 @@ pub(super) fn start(n: u64) -> Vec<u8> {
 
 /// The whole line, with its newline.
 pub(super) fn whole(body: &str, mac: &[u8; MAC_BYTES]) -> String {
-    format!("{body},\"mac\":\"{}\"}}\n", envelope::hexadecimal(mac))
+    format!("{body},\"mac\":\"{}\"}}\n", hex::encode(mac))
 }
 
 impl<'t> Line<'t> {
@@ -172,7 +173,7 @@ impl<'t> Line<'t> {
         let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(2 * MAC_BYTES)?)?;
         let body = rest.strip_suffix(MAC_FIELD)?;
         let digits = std::str::from_utf8(digits).ok()?;
-        let mac = envelope::from_hexadecimal(digits)?.try_into().ok()?;
+        let mac = hex::decode(digits)?.try_into().ok()?;
         let mut said: Said = serde_json::from_slice(text).ok()?;
         if said.n == 0 {
             return None;

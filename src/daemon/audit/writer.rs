@@ -13,12 +13,13 @@ use serde::Serialize;
 use super::{
     Recipient,
     chain::Link,
-    envelope::{self, Place, hexadecimal},
+    envelope::{self, Place},
     flood::Floods,
     line::{self, ALGORITHM, Closing, FORMAT, Head, Joining, Kind, Opening, SealedKey},
 };
 use crate::{
     daemon::{BUILD, stamp},
+    hex,
     home::{audit_file, audit_files},
     store::VaultId,
 };
@@ -27,8 +28,9 @@ use crate::{
 pub(super) const FILE_MAX_BYTES: u64 = 4 << 20;
 /// Files kept; with one more the oldest goes.
 pub(super) const FILES_KEPT: u64 = 16;
-/// More than any file has: the longest line comes on top of [`FILE_MAX_BYTES`].
-const FILE_READ_MAX_BYTES: u64 = 8 << 20;
+/// More than any file has, as the longest line comes on top of [`FILE_MAX_BYTES`]: a planted one
+/// does not fill the memory.
+pub(super) const FILE_READ_MAX_BYTES: u64 = 8 << 20;
 
 /// The vaults that there are, whenever a segment begins.
 pub(super) type Recipients = Box<dyn Fn() -> Vec<Recipient> + Send + Sync>;
@@ -123,7 +125,7 @@ impl Writer {
         let running = self.segment.as_ref().map(|segment| Head {
             segment: segment.number,
             line: segment.link.n - 1,
-            mac: hexadecimal(&segment.link.before),
+            mac: hex::encode(&segment.link.before),
         });
         running.or_else(|| self.previous.as_ref().map(|previous| previous.head.clone()))
     }
@@ -209,7 +211,7 @@ impl Writer {
             time: stamp(),
             why,
             count: segment.link.n - 1,
-            head: hexadecimal(&segment.link.before),
+            head: hex::encode(&segment.link.before),
         };
         self.write(Kind::Close, &closing)?;
         let head = self.head();
@@ -294,7 +296,7 @@ fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
         hasher.update(&bytes[piece.start..piece.end]).update(b"\n");
     }
     let (segment, last) = (lines().next()?.1.said.segment, lines().next_back()?.1);
-    let head = Head { segment, line: last.said.n, mac: hexadecimal(&last.mac) };
+    let head = Head { segment, line: last.said.n, mac: hex::encode(&last.mac) };
     Some(Previous { head, digest: hasher.finalize() })
 }
 

@@ -19,10 +19,8 @@ pub use identity::Peer;
 pub use profile::Activity;
 pub use rate::{Buckets, Pace, RateLimits};
 
+pub use crate::secret::LAUNCHER;
 use crate::wire::message::{Problem, Reason};
-
-/// The registered name of the CLI itself. Everything is granted to it where no rule names it.
-pub const LAUNCHER: &str = "launcher";
 
 /// What a requester wants to do with a key or a profile. Access rules are by operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

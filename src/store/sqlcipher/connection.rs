@@ -10,7 +10,10 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use crate::{secret::SecureBytes, store::StoreError};
+use crate::{
+    secret::{SecureBuffer, SecureBytes, encode},
+    store::StoreError,
+};
 
 /// SQLCipher's salt: the first bytes of the file, in the clear. pds puts the vault's id there,
 /// so that another vault's file is told apart from a damaged one without any key.
@@ -107,17 +110,11 @@ fn keyed(path: &Path, key: &SecureBytes) -> Result<Connection, StoreError> {
 /// `x'…'` with the key, and the salt where the file has none yet, in hexadecimal: the raw form,
 /// which SQLCipher does not stretch. <https://www.zetetic.net/sqlcipher/sqlcipher-api/#key>
 fn raw_key(key: &SecureBytes, salt: &[u8]) -> Result<SecureBytes, StoreError> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = SecureBytes::zeroed(3 + 2 * (key.len() + salt.len()))?;
-    let out = text.expose_mut();
-    let end = out.len() - 1;
-    out[..2].copy_from_slice(b"x'");
-    out[end] = b'\'';
-    for (byte, pair) in key.expose().iter().chain(salt).zip(out[2..end].chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+    let mut text = SecureBuffer::new()?;
+    for part in [b"x'", encode::hex(key.expose())?.expose(), encode::hex(salt)?.expose(), b"'"] {
+        text.extend(part)?;
     }
-    Ok(text)
+    Ok(text.into_bytes())
 }
 
 /// Whether the file is as long as its own header says. Asked after the first query, which

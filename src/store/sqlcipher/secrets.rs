@@ -91,6 +91,19 @@ pub struct Imported {
     pub overwritten: usize,
 }
 
+impl Imported {
+    /// Counts a key in of which `version` was stored just now. One that existed is an error
+    /// unless it may be overwritten, and the transaction is then rolled back.
+    fn count(&mut self, key: &str, version: u32, overwrite: bool) -> Result<(), StoreError> {
+        match version {
+            1 => self.added += 1,
+            _ if overwrite => self.overwritten += 1,
+            _ => return Err(StoreError::Exists { key: key.to_owned() }),
+        }
+        Ok(())
+    }
+}
+
 const LIST: &str = "
     SELECT s.key, a.version, s.created_at, s.updated_at, a.set_by, a.expires_at
     FROM secrets AS s INDEXED BY secrets_times JOIN attributes AS a ON a.key = s.key";
@@ -147,13 +160,8 @@ impl SqlCipherStore {
             database.write(|transaction, seals| {
                 let mut imported = Imported::default();
                 for entry in entries {
-                    match put(transaction, seals, entry, history)? {
-                        1 => imported.added += 1,
-                        _ if overwrite => imported.overwritten += 1,
-                        _ => {
-                            return Err(StoreError::Exists { key: entry.key.to_owned() });
-                        }
-                    }
+                    let version = put(transaction, seals, entry, history)?;
+                    imported.count(entry.key, version, overwrite)?;
                 }
                 Ok(imported)
             })
@@ -187,11 +195,8 @@ impl SqlCipherStore {
                 let mut imported = Imported::default();
                 for SealedEntry { key, sealed } in entries {
                     let row = Row { key, sealed, set_by, expires_at: None };
-                    match put_sealed(transaction, &row, history)? {
-                        1 => imported.added += 1,
-                        _ if overwrite => imported.overwritten += 1,
-                        _ => return Err(StoreError::Exists { key: key.clone() }),
-                    }
+                    let version = put_sealed(transaction, &row, history)?;
+                    imported.count(key, version, overwrite)?;
                 }
                 Ok(imported)
             })

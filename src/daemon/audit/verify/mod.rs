@@ -7,13 +7,12 @@ use std::io::{self, Read};
 use super::{
     line::{self, Head, Kind, Piece},
     trail::{Snapshot, Trail},
+    writer::FILE_READ_MAX_BYTES,
 };
 use crate::{secret::SecureBytes, store::VaultId, wire::message::AuditWhat};
 
 /// Findings of tampering, and others, told one by one; of more only the number.
 const FINDINGS_MAX: usize = 1_000;
-/// More than any file has, so that a planted one does not fill the memory.
-const FILE_READ_MAX_BYTES: u64 = 8 << 20;
 
 /// An unlocked vault that can open what was sealed to it.
 #[derive(Debug)]

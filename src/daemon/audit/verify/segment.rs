@@ -6,9 +6,10 @@ use super::{Ended, Finding, Opener, Place, Report};
 use crate::{
     daemon::audit::{
         chain::Link,
-        envelope::{self, hexadecimal},
+        envelope,
         line::{ALGORITHM, FORMAT, Head, Kind, Line, Piece, SealedKey},
     },
+    hex,
     wire::message::AuditWhat,
 };
 
@@ -254,7 +255,7 @@ impl Check<'_, '_> {
             head: Head {
                 segment: self.place.segment,
                 line: line.said.n,
-                mac: hexadecimal(&line.mac),
+                mac: hex::encode(&line.mac),
             },
             digest: self.digest(self.lines.len()),
             is_closed: line.said.kind == Kind::Close,

@@ -13,13 +13,14 @@
 //! is a later format, a bad one is damage. There is one way to write a header, so that what is
 //! read is compared with what would be written; nothing is skipped.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::VaultError;
 use crate::{
     crypto::{KdfParams, SALT_BYTES, keyed_mac},
+    hex,
     secret::SecureBytes,
 };
 
@@ -35,7 +36,7 @@ pub struct VaultId(pub [u8; 16]);
 
 impl fmt::Display for VaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hexadecimal(&self.0))
+        f.write_str(&hex::encode(&self.0))
     }
 }
 
@@ -148,7 +149,7 @@ impl Header {
     fn statement(&self) -> String {
         let KdfParams { memory_kib, passes, lanes } = self.params;
         let audit =
-            self.audit.map_or_else(String::new, |key| format!("audit {}\n", hexadecimal(&key)));
+            self.audit.map_or_else(String::new, |key| format!("audit {}\n", hex::encode(&key)));
         format!(
             "pds-vault {FORMAT}\nid {}\n\
              kdf $argon2id$v=19$m={memory_kib},t={passes},p={lanes}${}\n{audit}",
@@ -187,25 +188,8 @@ fn phc(text: &str) -> Option<(KdfParams, [u8; SALT_BYTES])> {
     Some((params, unbase64(salt)?))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
+    hex::decode(text)?.try_into().ok()
 }
 
 fn base64(bytes: &[u8]) -> String {
