@@ -13,9 +13,20 @@ const STEP: Duration = Duration::from_millis(500);
 /// CLOCK_BOOTTIME goes on during suspend and CLOCK_MONOTONIC does not: more
 /// than this between them, in one step, was a suspend.
 const SUSPEND_MIN: Duration = Duration::from_secs(2);
-/// How long a daemon that a command or systemd's socket has started stays while all is
-/// locked. The kernel does not hibernate while secret memory is in use.
+/// How long a daemon goes on while all is locked and nobody is connected. The kernel does
+/// not hibernate while secret memory is in use.
 const LOCKED_MAX: Duration = Duration::from_secs(50);
+/// And how long where somebody is: whoever is about to unlock is not cut off at once.
+const LOCKED_AND_CALLED_MAX: Duration = Duration::from_secs(58);
+
+/// What becomes of a daemon that does not serve any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// It is gone, and whoever needs one starts another.
+    Leaves,
+    /// It waits, without secret memory, until it is needed.
+    Rests,
+}
 
 /// The clocks that lifetimes go by, read at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +59,8 @@ impl Watch {
         Self { locked_since: boot, suspended, synced_at: boot }
     }
 
-    /// Ends what is over. True if the daemon itself should leave.
-    fn look(&mut self, daemon: &Daemon, clocks: Clocks) -> bool {
+    /// Ends what is over, the daemon itself too.
+    fn look(&mut self, daemon: &Daemon, clocks: Clocks) -> Option<Over> {
         let (now, settings) = (clocks.boot, daemon.settings.current());
         if let Err(error) = daemon.trail.tick(now) {
             tracing::error!(%error, "the audit trail can't be written");
@@ -63,28 +74,30 @@ impl Watch {
             tracing::info!(count = profiles.len(), "locked: the machine was suspended");
         }
         self.suspended = clocks.suspended;
-        // What watches a run holds names, and no secret memory of any profile.
-        if daemon.vaults.any_unlocked() || !daemon.runs.is_empty() {
+        if daemon.vaults.any_unlocked() {
             self.locked_since = now;
         }
-        daemon.comes_back && now.saturating_sub(self.locked_since) >= LOCKED_MAX
+        let most = if daemon.seats.are_free() { LOCKED_MAX } else { LOCKED_AND_CALLED_MAX };
+        let is_over = now.saturating_sub(self.locked_since) >= most;
+        let leaves = daemon.comes_back && daemon.runs.is_empty();
+        is_over.then_some(if leaves { Over::Leaves } else { Over::Rests })
     }
 }
 
-/// Watches all lifetimes; returns when the daemon itself should leave.
-pub(super) async fn watch(daemon: &Arc<Daemon>) {
+/// Watches all lifetimes, to that of the daemon itself.
+pub(super) async fn watch(daemon: &Arc<Daemon>) -> Over {
     let mut watch = Watch::begin(Clocks::read());
     loop {
         tokio::time::sleep(STEP).await;
         let clocks = Clocks::read();
-        let leave = watch.look(daemon, clocks);
+        let over = watch.look(daemon, clocks);
         let sync = daemon.settings.current().sync;
         if is_sync_due(sync, clocks.boot.saturating_sub(watch.synced_at)) {
             watch.synced_at = clocks.boot;
             sync_trail(daemon).await;
         }
-        if leave {
-            return;
+        if let Some(over) = over {
+            return over;
         }
     }
 }
@@ -163,16 +176,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_daemon_that_a_command_started_leaves_once_all_is_locked_and_no_other_does() {
-        for detached in [true, false] {
+    async fn once_all_is_locked_a_daemon_that_a_command_started_leaves_and_any_other_rests() {
+        for (detached, over) in [(true, Over::Leaves), (false, Over::Rests)] {
             let ready = Ready::started(detached).await;
             let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
-            assert!(!watch.look(&ready.daemon, after(LOCKED_MAX * 2, Duration::ZERO)), "unlocked");
+            let unlocked = watch.look(&ready.daemon, after(LOCKED_MAX * 2, Duration::ZERO));
+            assert_eq!(unlocked, None);
             ready.daemon.vaults.lock_all();
-            let begun = LOCKED_MAX * 2;
-            assert!(!watch.look(&ready.daemon, after(begun + LOCKED_MAX - STEP, Duration::ZERO)));
-            let over = watch.look(&ready.daemon, after(begun + LOCKED_MAX + STEP, Duration::ZERO));
-            assert_eq!(over, detached);
+            let mut later =
+                |by| watch.look(&ready.daemon, after(LOCKED_MAX * 2 + by, Duration::ZERO));
+            assert_eq!(later(LOCKED_MAX - STEP), None);
+            // Whoever has connected is left a while.
+            let seats = ready.daemon.seats.take_two();
+            assert_eq!(later(LOCKED_MAX + STEP), None);
+            assert_eq!(later(LOCKED_AND_CALLED_MAX + STEP), Some(over));
+            drop(seats);
+            assert_eq!(later(LOCKED_MAX + STEP), Some(over));
         }
     }
 

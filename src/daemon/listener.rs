@@ -1,16 +1,9 @@
-//! The sockets: where they are, who may connect, and how many.
+//! Who may connect to the sockets, and how many.
 
 use std::{
     collections::VecDeque,
-    fs, io,
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::{FileTypeExt, MetadataExt, PermissionsExt},
-            net as unix,
-        },
-    },
-    path::{Path, PathBuf},
+    io,
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -26,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Daemon, DaemonError, gate::Pace, now, session};
+use super::{Daemon, DaemonError, gate::Pace, now, session, socket::Socket};
 use crate::sys::process::effective_uid;
 
 /// Connections at once. Beyond, they wait in the kernel's queue.
@@ -43,9 +36,6 @@ const UNAUTHENTICATED_MAX: usize = 16;
 const GRACE: Duration = Duration::from_millis(10);
 /// How long accepting pauses when descriptors have run out: nothing but time helps.
 const PAUSE_WHEN_EXHAUSTED: Duration = Duration::from_millis(50);
-
-/// How often the socket's own path is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// How long taking a client's connections pauses at most before it is thought about anew.
 const PACE_STEP: Duration = Duration::from_secs(1);
@@ -64,6 +54,22 @@ pub(super) enum Door {
 pub(super) struct Seats {
     all: Arc<Semaphore>,
     clients: Arc<Semaphore>,
+}
+
+impl Seats {
+    /// Whether nobody is connected.
+    pub(super) fn are_free(&self) -> bool {
+        // Each door holds a place for whom it waits for.
+        self.all.available_permits() + 1 >= CONNECTIONS_MAX
+    }
+}
+
+#[cfg(test)]
+impl Seats {
+    /// The places of a door that waits, and of one who has come.
+    pub(super) fn take_two(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.all).try_acquire_many_owned(2).unwrap()
+    }
 }
 
 impl Default for Seats {
@@ -89,104 +95,60 @@ async fn take_seat(kinds: &[&Arc<Semaphore>]) -> Option<Seat> {
 /// One that was revoked keeps its socket, to be told so.
 pub(super) fn open_door(daemon: &Arc<Daemon>, name: &str) -> Result<(), DaemonError> {
     let path = daemon.home.client_sockets().join(format!("{name}.sock"));
-    let listener = Listener::bind_for(&path, 0o666)?;
-    let (daemon, door) = (Arc::clone(daemon), Door::Client(name.to_owned()));
-    let shared = Arc::clone(&daemon);
+    open_door_of(daemon, name, Arc::new(Socket::bind_for(&path, 0o666)?))
+}
+
+/// Takes connections at a client's socket that is there already.
+pub(super) fn open_door_of(
+    daemon: &Arc<Daemon>,
+    name: &str,
+    socket: Arc<Socket>,
+) -> Result<(), DaemonError> {
+    let failed = |error| DaemonError::Socket { path: daemon.home.client_sockets(), error };
+    let listener = Listener::new(&socket).map_err(failed)?;
+    let (shared, door) = (Arc::clone(daemon), Door::Client(name.to_owned()));
     let task = tokio::spawn(async move { listener.accept_for(&shared, door).await });
-    daemon.doors.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    let opened = OpenDoor { name: name.to_owned(), socket, task };
+    daemon.doors.0.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
     Ok(())
 }
 
-/// The tasks that take connections at the clients' sockets.
+/// The clients' sockets, and the tasks that take connections there.
 #[derive(Debug, Default)]
-pub(super) struct Doors(Mutex<Vec<JoinHandle<()>>>);
+pub(super) struct Doors(Mutex<Vec<OpenDoor>>);
+
+#[derive(Debug)]
+struct OpenDoor {
+    name: String,
+    socket: Arc<Socket>,
+    task: JoinHandle<()>,
+}
 
 impl Doors {
-    /// Takes the clients' sockets away. When this returns, nobody can connect to one.
-    pub(super) async fn close(&self) {
+    /// Takes no more connections there. When what this returns is dropped, the sockets are
+    /// gone too; while it is kept, who connects waits.
+    pub(super) async fn close(&self) -> Vec<(String, Arc<Socket>)> {
         let doors = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for door in doors {
-            door.abort();
-            let _ = door.await;
+        let mut sockets = Vec::new();
+        for OpenDoor { name, socket, task } in doors {
+            task.abort();
+            let _ = task.await;
+            sockets.push((name, socket));
         }
+        sockets
     }
 }
 
-/// Where a socket was bound, and which file it is there.
+/// Takes the connections that come in by one socket.
 #[derive(Debug)]
-struct Bound {
-    path: PathBuf,
-    file: (u64, u64),
-}
-
-impl Bound {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: identity(path)? })
-    }
-
-    /// Whether the path leads to the socket of somebody else.
-    fn is_taken(&self) -> bool {
-        identity(&self.path).is_ok_and(|file| file != self.file)
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// A listening socket, which goes from the file system when it is dropped.
-#[derive(Debug)]
-pub(super) struct Listener {
-    inner: UnixListener,
-    /// `None` for a socket that systemd made and keeps.
-    bound: Option<Bound>,
-}
+pub(super) struct Listener(UnixListener);
 
 impl Listener {
-    /// Binds `path`, replacing a socket that nobody listens on any more.
-    ///
-    /// Only under the daemon's lock, so that no live socket can be there. It is
-    /// bound beside and renamed: there is never a moment without a socket that
-    /// could be connected to, nor one with another mode.
-    pub(super) fn bind(path: &Path) -> Result<Self, DaemonError> {
-        Self::bind_for(path, 0o600)
-    }
-
-    fn bind_for(path: &Path, mode: u32) -> Result<Self, DaemonError> {
-        let failed = |error| DaemonError::Socket { path: path.to_owned(), error };
-        match path.symlink_metadata() {
-            Ok(metadata) if !metadata.file_type().is_socket() => {
-                let what = "is in the way of the socket";
-                return Err(DaemonError::NotPrivate { path: path.to_owned(), what });
-            }
-            _ => {}
-        }
-        let beside = path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let listener = unix::UnixListener::bind(&beside).map_err(failed)?;
-        fs::set_permissions(&beside, fs::Permissions::from_mode(mode)).map_err(failed)?;
-        fs::rename(&beside, path).map_err(failed)?;
-        Bound::new(path).and_then(|bound| Self::over(listener, Some(bound))).map_err(failed)
-    }
-
-    /// Takes a socket that systemd has bound (sd_listen_fds(3)).
-    pub(super) fn adopt(listener: unix::UnixListener) -> io::Result<Self> {
-        Self::over(listener, None)
-    }
-
-    fn over(listener: unix::UnixListener, bound: Option<Bound>) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self { inner: UnixListener::from_std(listener)?, bound })
-    }
-
-    /// Waits until another's socket is where this one was, which nobody finds any more.
-    ///
-    /// No daemon of ours does that without the lock. systemd does, when its socket is
-    /// enabled while a daemon runs.
-    pub(super) async fn taken(&self) {
-        while !self.bound.as_ref().is_some_and(Bound::is_taken) {
-            tokio::time::sleep(LOOK).await;
-        }
+    /// Of the event loop that this runs in.
+    pub(super) fn new(socket: &Socket) -> io::Result<Self> {
+        let socket = socket.another()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(UnixListener::from_std(socket)?))
     }
 
     /// Accepts for ever. Ends by being dropped.
@@ -232,7 +194,7 @@ impl Listener {
 
     /// The next connection, if it is one of the user whose socket this is.
     async fn next_caller(&self, daemon: &Daemon, door: &Door) -> Option<(UnixStream, Caller)> {
-        match self.inner.accept().await {
+        match self.0.accept().await {
             Ok((stream, _)) => {
                 let expected = match door {
                     Door::Own => effective_uid(),
@@ -255,14 +217,6 @@ impl Listener {
 async fn keep_pace(pace: &mut Pace, daemon: &Daemon, name: &str) {
     while let Err(wait) = pace.step(daemon.settings.current().limits.of(name), now()) {
         tokio::time::sleep(wait.min(PACE_STEP)).await;
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(bound) = self.bound.as_ref().filter(|bound| !bound.is_taken()) {
-            let _ = fs::remove_file(&bound.path);
-        }
     }
 }
 

@@ -34,28 +34,27 @@ mod reasons;
 mod registry;
 mod rekey;
 mod runs;
+mod serve;
 mod session;
 mod settings;
+mod socket;
 mod systemd;
 mod unlock;
 mod vault_state;
 
 use std::{
-    io::{self, Write},
-    os::unix::net as unix,
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::Notify,
-};
+use tokio::sync::Notify;
 
 pub use audit::SecretOperationAudit;
 #[doc(hidden)]
 pub use audit::read_lines as read_audit_lines;
+pub use serve::run;
 pub use vault_state::VaultState;
 
 use crate::{
@@ -63,24 +62,17 @@ use crate::{
     config::{ConfigError, parse_duration},
     home::{Home, HomeError},
     secret::{OutOfSecretMemory, TrustProfileName},
-    store::{BootClock, Clock, Vault, VaultId},
-    sys::{heap, process, spare, stack},
+    store::{BootClock, Clock, VaultId},
+    sys::heap,
     wire,
 };
 use gate::Buckets;
-use listener::{Door, Listener};
 use registry::Registry;
 use settings::Settings;
 use vault_state::Vaults;
 
 /// The version that peers and people are told.
 const BUILD: &str = concat!("pds ", env!("CARGO_PKG_VERSION"));
-/// How long a daemon that lost the race for the lock waits for the winner to answer.
-const WINNER_MAX: Duration = Duration::from_secs(10);
-/// Threads for SQLite and Argon2. Each has a secret stack, and SQLite serialises
-/// a vault's work anyway.
-const BLOCKING_THREADS_MAX: usize = 4;
-const WINNER_STEP: Duration = Duration::from_millis(2);
 
 /// How a daemon is to run.
 #[derive(Debug, Clone, Default)]
@@ -234,11 +226,36 @@ pub(crate) struct Daemon {
     stumble: tests::Stumble,
 }
 
+/// What outlives a rest of the daemon: no secret is in it, and whoever is slowed down for
+/// asking too much, or for wrong passwords, stays slowed down.
+struct Counted {
+    buckets: Mutex<Buckets>,
+    denials: Mutex<Buckets>,
+    settings: Settings,
+    tries: unlock::Tries,
+}
+
 impl Daemon {
     fn new(
         home: &Home,
         options: &Options,
         landlock: wire::message::LandlockState,
+    ) -> Result<Self, DaemonError> {
+        let counted = Counted {
+            buckets: Mutex::default(),
+            denials: Mutex::default(),
+            settings: Settings::read(home, options)?,
+            tries: unlock::Tries::open(home),
+        };
+        Self::with(home, options, landlock, counted)
+    }
+
+    /// As [`new`](Self::new), where another one has counted and read before.
+    fn with(
+        home: &Home,
+        options: &Options,
+        landlock: wire::message::LandlockState,
+        Counted { buckets, denials, settings, tries }: Counted,
     ) -> Result<Self, DaemonError> {
         let keys = place::keys(home)?;
         let failed = |error| DaemonError::File { path: home.audit(), error };
@@ -248,12 +265,12 @@ impl Daemon {
                 .with_keyring(field::Keyring::of(keys.daemon.public())),
             keys,
             next_ephemeral: ephemeral::NextEphemeral::default(),
-            buckets: Mutex::default(),
-            denials: Mutex::default(),
-            settings: Settings::read(home, options)?,
+            buckets,
+            denials,
+            settings,
             trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
             runs: runs::Runs::default(),
-            tries: unlock::Tries::open(home),
+            tries,
             seats: listener::Seats::default(),
             doors: listener::Doors::default(),
             stop: Notify::new(),
@@ -300,107 +317,6 @@ fn now() -> Duration {
 /// Now, as the trail and the log write it: RFC 3339, UTC.
 fn stamp() -> String {
     jiff::Timestamp::now().to_string()
-}
-
-/// Runs the daemon until it is stopped. Returns at once, as a success, if
-/// another one serves already.
-///
-/// # Errors
-/// [`DaemonError`] if it can't serve.
-pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
-    if options.detached {
-        // A session of its own, or the terminal's signals would reach it.
-        let _ = nix::unistd::setsid();
-    }
-    process::harden_daemon().map_err(DaemonError::Unprotected)?;
-    stack::enable_secret_stack();
-    spare::enable();
-    heap::move_library_heaps()?;
-    place::prepare_folders(home)?;
-    let Some(mut lock) = wait_for_lock(home)? else {
-        announce();
-        return Ok(());
-    };
-    log::begin(home, options)?;
-    let landlock = confine::confine(home)?;
-    if let Err(error) = Vault::remove_uploads(&home.vaults()) {
-        tracing::warn!(%error, "can't remove what an earlier daemon left");
-    }
-    let daemon = Arc::new(Daemon::new(home, options, landlock)?);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()
-        .map_err(DaemonError::EventLoop)?;
-    let outcome = runtime.block_on(serve(&daemon, &mut lock));
-    systemd::notify("STOPPING=1");
-    // Also on an error: whatever is unlocked is locked in the proper order, and the
-    // trail ends while the vaults' notes of it can still be written.
-    if let Err(error) = daemon.trail.close() {
-        tracing::error!(%error, "the audit trail can't be closed");
-    }
-    daemon.note_head();
-    daemon.vaults.lock_all();
-    tracing::info!("gone");
-    outcome
-}
-
-/// Takes the lock; `None` once the daemon that has it answers. What answers on a socket
-/// that systemd passed is systemd: then the other daemon leaves, as it is no longer reached.
-fn wait_for_lock(home: &Home) -> Result<Option<place::Lock>, DaemonError> {
-    let begun = now();
-    loop {
-        if let Some(lock) = place::Lock::take(home)? {
-            return Ok(Some(lock));
-        }
-        if !systemd::is_activated() && unix::UnixStream::connect(home.socket()).is_ok() {
-            return Ok(None);
-        }
-        if now().saturating_sub(begun) > WINNER_MAX {
-            return Err(DaemonError::Stuck(home.lock_file()));
-        }
-        std::thread::sleep(WINNER_STEP);
-    }
-}
-
-async fn serve(daemon: &Arc<Daemon>, lock: &mut place::Lock) -> Result<(), DaemonError> {
-    let socket = daemon.home.socket();
-    let passed = systemd::passed_socket();
-    let listener = match passed {
-        Some(descriptor) => Listener::adopt(unix::UnixListener::from(descriptor))
-            .map_err(|error| DaemonError::Socket { path: socket.clone(), error })?,
-        None => Listener::bind(&socket)?,
-    };
-    for client in daemon.registry.all() {
-        if let Err(error) = listener::open_door(daemon, &client.name) {
-            // It is the one that does without.
-            tracing::error!(client = client.name, %error, "a client has no socket");
-        }
-    }
-    lock.publish(&socket)?;
-    let mut terminated = signal(SignalKind::terminate()).map_err(DaemonError::EventLoop)?;
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(DaemonError::EventLoop)?;
-    tracing::info!(build = BUILD, socket = %socket.display(), "serving");
-    announce();
-    log::detach(&daemon.home, daemon.detached)?;
-    tokio::select! {
-        () = listener.accept_for(daemon, Door::Own) => {}
-        () = lifetime::watch(daemon) => {}
-        () = daemon.stop.notified() => {}
-        () = listener.taken() => tracing::info!("locked: the socket is another's now"),
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
-    daemon.doors.close().await;
-    Ok(())
-}
-
-/// Tells whoever started this daemon that it answers now: on standard output,
-/// and to systemd.
-fn announce() {
-    let mut output = io::stdout();
-    let _ = output.write_all(wire::READY.as_bytes()).and_then(|()| output.flush());
-    systemd::notify("READY=1");
 }
 
 #[allow(clippy::unwrap_used, clippy::expect_used)]

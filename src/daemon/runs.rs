@@ -37,8 +37,11 @@ pub(super) struct Runs(Mutex<Watched>);
 #[derive(Debug, Default)]
 struct Watched {
     so_far: u64,
-    runs: BTreeMap<u64, Run>,
+    runs: BTreeMap<u64, (Run, Process)>,
 }
+
+/// The descriptor of a run's process.
+type Process = Arc<OwnedFd>;
 
 impl Runs {
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -47,21 +50,26 @@ impl Runs {
 
     /// Those that are not over, the longest first.
     pub(super) fn all(&self) -> Vec<Run> {
-        self.watched().runs.values().cloned().collect()
+        self.watched().runs.values().map(|(run, _)| run.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.watched().runs.is_empty()
     }
 
-    fn enter(&self, run: &Run) -> Option<u64> {
+    /// Hands over all of them, for a daemon to come to [`take_up`]. No task watches them any more.
+    pub(super) fn hand_over(&self) -> Vec<(Run, Process)> {
+        std::mem::take(&mut self.watched().runs).into_values().collect()
+    }
+
+    fn enter(&self, run: &Run, process: &Process) -> Option<u64> {
         let mut watched = self.watched();
         if watched.runs.len() >= RUNS_MAX {
             return None;
         }
         watched.so_far += 1;
         let number = watched.so_far;
-        watched.runs.insert(number, run.clone());
+        watched.runs.insert(number, (run.clone(), Arc::clone(process)));
         Some(number)
     }
 
@@ -74,8 +82,17 @@ impl Runs {
 /// watched is on record as such.
 pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<&OwnedFd>) {
     // A descriptor of its own: one can't be watched twice, and a connection may bring two runs.
-    let process = process.and_then(|process| watch_readable(process.try_clone().ok()?).ok());
-    let Some((process, number)) = process.zip(daemon.runs.enter(&run)) else {
+    match process.and_then(|process| process.try_clone().ok()) {
+        Some(process) => take_up(daemon, run, Arc::new(process)),
+        None => record(daemon, &run, "not-watched", None),
+    }
+}
+
+/// Goes on watching a run that was handed over.
+pub(super) fn take_up(daemon: &Arc<Daemon>, run: Run, process: Process) {
+    let entered = daemon.runs.enter(&run, &process);
+    let Some((process, number)) = watch_readable(process).ok().zip(entered) else {
+        entered.inspect(|number| daemon.runs.leave(*number));
         return record(daemon, &run, "not-watched", None);
     };
     let daemon = Arc::clone(daemon);

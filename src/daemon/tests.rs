@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{net::UnixStream, task::yield_now, time::timeout};
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     crypto::KdfParams,
     secret::SecureBytes,
-    store::{AuditKeys, JitDelivery, Proven, Put, SqlCipherStore},
+    store::{AuditKeys, JitDelivery, Proven, Put, SqlCipherStore, Vault},
     wire::{
         identity::KeyPair,
         message::{self, *},

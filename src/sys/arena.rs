@@ -260,6 +260,18 @@ impl Arena {
     }
 }
 
+/// Gives the kernel the extents of values that hold none.
+pub(super) fn give_up_unused() {
+    arena(Shelf::Values).extents.retain(|extent| !extent.is_unused());
+}
+
+/// Every region that holds what libraries have allocated.
+pub(super) fn each_region_of_libraries(mut change: impl FnMut(&mut Region)) {
+    let mut arena = arena(Shelf::Libraries);
+    arena.extents.retain(|extent| !extent.is_unused());
+    arena.extents.iter_mut().for_each(|extent| change(&mut extent.region));
+}
+
 impl Extent {
     /// Maps `wished` bytes or, near the limit, half and half again, down to `needed`.
     fn map(mut wished: usize, needed: usize, weakest: Protection) -> Result<Self, RegionError> {

@@ -15,6 +15,7 @@ pub mod process;
 pub mod random;
 mod readable;
 mod region;
+pub mod rest;
 pub(crate) mod spare;
 pub mod stack;
 pub mod start;

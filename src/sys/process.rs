@@ -63,6 +63,15 @@ pub fn harden_daemon() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this thread is all that runs in this memory. False too where the kernel does not
+/// say so.
+#[must_use]
+pub(super) fn is_alone() -> bool {
+    // SAFETY: plain flags. With this one the call changes nothing, and succeeds only where
+    // the caller's memory is its own alone (unshare(2)).
+    unsafe { libc::unshare(libc::CLONE_VM) == 0 }
+}
+
 /// The effective user id of this process.
 #[must_use]
 pub fn effective_uid() -> u32 {

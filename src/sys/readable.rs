@@ -1,6 +1,6 @@
 //! A descriptor that tokio watches.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -11,8 +11,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 ///
 /// # Panics
 /// Outside of an event loop.
-pub fn watch_readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub fn watch_readable(descriptor: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // SAFETY: an OwnedFd is open, is the same descriptor at every call, and stays so until
-    // it is dropped, which the AsyncFd that owns it does last.
+    // it is dropped, which the AsyncFd that shares it does last.
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
 }

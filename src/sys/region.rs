@@ -31,6 +31,9 @@ pub enum RegionError {
     OutOfMemory,
 }
 
+/// What puts memory of some kind over addresses that are reserved.
+type Back = fn(NonNull<u8>, usize) -> bool;
+
 /// Regions from this size on hold one value and may have to [`grow`](Region::grow).
 const GROWABLE_MIN_BYTES: usize = 64 << 10;
 /// How far they can: a message of the largest size, and what doubling adds.
@@ -129,6 +132,67 @@ impl Region {
         }
         (self.base, self.len) = (base, len);
         Ok(())
+    }
+
+    /// Moves what is there out of secret memory, into locked memory where there is room for it:
+    /// at the same addresses, so that whoever keeps pointers into it notices nothing. Left as
+    /// it is where the kernel has no memory for that.
+    ///
+    /// # Safety
+    /// Nobody reads or writes the region meanwhile.
+    pub(super) unsafe fn leave_secret_memory(&mut self) {
+        if self.protection != Protection::Secret {
+            return;
+        }
+        for (weaker, back) in
+            [(Protection::Locked, map_locked as Back), (Protection::Plain, map_private)]
+        {
+            // SAFETY: the caller's contract.
+            if unsafe { self.move_onto(back) } {
+                self.protection = weaker;
+                return;
+            }
+        }
+    }
+
+    /// The way back. Where there is no secret memory any more it stays as it is, and
+    /// [`weakest_protection`] says so from now on.
+    ///
+    /// # Safety
+    /// As of [`leave_secret_memory`](Self::leave_secret_memory).
+    pub(super) unsafe fn enter_secret_memory(&mut self) {
+        // SAFETY: the caller's contract.
+        if self.protection != Protection::Secret && unsafe { self.move_onto(map_secret) } {
+            self.protection = Protection::Secret;
+        }
+        WEAKEST.fetch_max(self.protection as u8, Ordering::Relaxed);
+    }
+
+    /// Puts pages that `back` maps in the place of its own, with the same bytes. Its own are
+    /// not wiped: what is moved is no secret, or it could not leave secret memory.
+    ///
+    /// # Safety
+    /// As of [`leave_secret_memory`](Self::leave_secret_memory).
+    unsafe fn move_onto(&mut self, back: Back) -> bool {
+        let Some(fresh) = map_inaccessible(self.len) else {
+            return false;
+        };
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: `fresh` is a reservation of this very call, `len` bytes long, that nobody
+        // has seen, and `back` has made it writable. Nobody looks at the region meanwhile, so
+        // that its bytes are the same before and after mremap(2) replaces its pages.
+        let moved = back(fresh, self.len)
+            && unsafe {
+                fresh.copy_from_nonoverlapping(self.base, self.len);
+                let base = self.base.as_ptr().cast();
+                libc::mremap(fresh.as_ptr().cast(), self.len, self.len, flags, base) == base
+            };
+        if !moved {
+            // SAFETY: the reservation of this call. If it could be filled, and not moved, the
+            // kernel has no room for a mapping's description, and is not asked again.
+            unsafe { libc::munmap(fresh.as_ptr().cast(), self.len) };
+        }
+        moved
     }
 
     fn back_with_memory(&self, weakest: Protection) -> Result<Protection, RegionError> {

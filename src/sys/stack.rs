@@ -39,6 +39,11 @@ pub fn enable_secret_stack() {
     ENABLED.store(true, Ordering::Relaxed);
 }
 
+/// Gives up this thread's secret stack, until it needs one again.
+pub(super) fn give_up() {
+    STACK.with_borrow_mut(|stack| *stack = None);
+}
+
 /// Runs `work` on the secret stack and wipes it; where it is not enabled, or
 /// already in use by this thread, just runs it.
 ///

@@ -168,6 +168,23 @@ fn what_is_overwritten_or_deleted_leaves_nothing() {
     assert!(!gone("c/third"), "what was left alone is still cached");
 }
 
+#[test]
+fn a_daemon_at_rest_has_no_secret_memory_and_nothing_in_the_memory_that_it_has() {
+    if !needs_root() {
+        return;
+    }
+    let planted = Planted::new();
+    let daemon = Daemon::start(&planted.sandbox, Kernel::AsItIs, &[]);
+    planted.unlock_and_warm();
+    planted.sandbox.pds(["lock"]).ok();
+    // Not `until`: that it rests within a minute is what is promised.
+    std::thread::sleep(std::time::Duration::from_secs(61));
+    let found = planted.patterns.scan(daemon.pid());
+    assert!(found.hits.is_empty(), "{:#?}", found.hits);
+    let guards_alone = found.unreadable.iter().all(|line| line.contains(" ---p "));
+    assert!(guards_alone && found.bytes_read > 1 << 20, "{found:#?}");
+}
+
 /// The build that leaks on purpose, if there is one here.
 fn faulty() -> Option<String> {
     let named = std::env::var("PDS_TEST_FAULTY").ok();
