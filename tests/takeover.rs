@@ -98,12 +98,10 @@ fn ctrl_c_at_each_question_leaves_the_file_and_nothing_half_done() {
         let done = *question == DELETE;
         assert_eq!(sandbox.path("w/pds.toml").exists(), done);
         assert_eq!(sandbox.home("data/vaults/default").exists(), done);
-        if done {
-            sandbox.pds(SHOW).done().code(0).stdout(SHOWN).end();
-        } else {
-            init(&sandbox, &WAY).end().0.code(0).end();
-            assert_eq!(left(&sandbox), ["pds.toml"]);
-        }
+        // And the way goes on from there.
+        init(&sandbox, if done { &WAY[3..] } else { &WAY }).end().0.code(0).end();
+        assert_eq!(left(&sandbox), ["pds.toml"]);
+        sandbox.pds(SHOW).done().code(0).stdout(SHOWN).end();
     }
 }
 
@@ -153,6 +151,65 @@ fn a_file_that_changes_meanwhile_is_not_deleted() {
     let outcome = terminal.end().0.code(0).mentions("`.env` has changed meanwhile");
     outcome.mentions("`.env` is still there").end();
     assert!(left(&sandbox).contains(&".env".to_owned()));
+}
+
+/// What is done between two calls.
+type Spoil = fn(&Sandbox);
+
+/// A take-over of [`ENV`], and of a variable that is left out, that is broken off at its
+/// last question.
+fn broken_off_at_the_last() -> Sandbox {
+    let sandbox = with(format!("{ENV}PATH=/x\n"));
+    let mut terminal = init(&sandbox, &WAY[..3]);
+    terminal.expect(DELETE).send("\x03");
+    terminal.end().0.killed_by(2).end();
+    sandbox
+}
+
+#[test]
+fn the_last_question_is_asked_again_after_everything_was_compared_again() {
+    let sandbox = broken_off_at_the_last();
+    init(&sandbox, &[(DELETE, "n\n")]).end().0.code(0).mentions("`.env` is still there").end();
+    sandbox.pds(["lock"]).ok();
+    let password = ("password for profile `default`: ", "pw\n");
+    let mut terminal = init(&sandbox, &[password]);
+    terminal.expect("`PATH` was left out, and is nowhere else").expect(DELETE).send("y\n");
+    let outcome = terminal.end().0.code(0).mentions("`.env` is gone");
+    outcome.mentions("hint: pds run -- CMD").end();
+    assert_eq!(left(&sandbox), ["pds.toml"]);
+    sandbox.pds(SHOW).done().code(0).stdout(SHOWN).end();
+}
+
+#[test]
+fn what_is_not_all_in_the_manifest_and_the_vault_is_not_asked_about() {
+    let spoil: [(&str, Spoil); 6] = [
+        ("another value in the vault", |sandbox| {
+            sandbox.set("w/STRIPE_KEY", "new");
+        }),
+        ("no value in the vault", |sandbox| drop(sandbox.pds(["delete", "w/DB_URL"]).ok())),
+        ("another plain value", |sandbox| edit(sandbox, "w/pds.toml", "8080", "8081")),
+        ("a variable less in the manifest", |sandbox| {
+            edit(sandbox, "w/pds.toml", "PORT = \"8080\"\n", "");
+        }),
+        ("a variable more in the file", |sandbox| edit(sandbox, "w/.env", "PORT", "NEW=1\nPORT")),
+        ("a mistake in the file", |sandbox| edit(sandbox, "w/.env", "PORT=", "'")),
+    ];
+    for (what, spoil) in spoil {
+        let sandbox = broken_off_at_the_last();
+        spoil(&sandbox);
+        let before = fs::read(sandbox.path("w/.env")).unwrap();
+        let mut terminal = init(&sandbox, &[]);
+        let said = terminal.all();
+        assert!(!said.contains("delete"), "{what}: {said}");
+        terminal.end().0.code(0).mentions("the vault and the manifest were there already").end();
+        assert_eq!(fs::read(sandbox.path("w/.env")).unwrap(), before, "{what}");
+    }
+}
+
+fn edit(sandbox: &Sandbox, path: &str, from: &str, to: &str) {
+    let text = fs::read_to_string(sandbox.path(path)).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(sandbox.path(path), text.replacen(from, to, 1)).unwrap();
 }
 
 #[test]

@@ -33,22 +33,26 @@ pub(super) fn init(options: &cli::Init, home: &Home) -> Result<(), Error> {
     let text = taken.as_ref().map_or_else(|| blank(&profile), |taken| taken.manifest(&profile));
     let written = takeover::write_new(&manifest, &text)
         .map_err(|error| CommandError::File { path: manifest.clone(), error })?;
-    let manifest = if written { Some(approve(&mut asker, &manifest)?) } else { None };
+    let approved = if written { Some(approve(&mut asker, &manifest)?) } else { None };
     match (made, written) {
         (true, true) => note(format_args!("made a vault for profile `{profile}`, and {FILE_NAME}")),
         (true, false) => note(format_args!("made a vault for profile `{profile}`")),
         (false, true) => note(format_args!("made {FILE_NAME}; the vault was there already")),
         (false, false) => note("the vault and the manifest were there already"),
     }
-    match (taken, manifest) {
-        (Some(taken), Some(manifest)) => {
-            taken.finish(&mut asker, &profile, &manifest)?;
-            hint("pds run -- CMD");
+    let is_over = match (taken, approved) {
+        (Some(taken), Some(approved)) => {
+            taken.finish(&mut asker, &profile, &approved)?;
+            true
         }
-        _ => {
-            let option = profile_option(&profile);
-            hint(format_args!("pds set KEY{option}, and name the key in {FILE_NAME}"));
-        }
+        (None, None) => takeover::resume(&mut asker, &folder, &manifest, &profile)?,
+        _ => false,
+    };
+    if is_over {
+        hint("pds run -- CMD");
+    } else {
+        let option = profile_option(&profile);
+        hint(format_args!("pds set KEY{option}, and name the key in {FILE_NAME}"));
     }
     Ok(())
 }

@@ -5,8 +5,10 @@
 //! before anything is done; then the vault is made, the secrets are stored in one
 //! transaction, the manifest is put in its place and approved; everything is read back
 //! and compared; and only then, after a last question, the file is removed. What was
-//! broken off goes on from the beginning: what is stored already is not stored again.
+//! broken off goes on from the beginning: what is stored already is not stored again, and
+//! where the manifest is there, the last question is what is left.
 
+mod again;
 mod entry;
 mod git;
 mod guess;
@@ -33,6 +35,7 @@ use crate::{
 use entry::{Entry, Place};
 use write::quoted;
 
+pub(super) use again::resume;
 pub(super) use write::write_new;
 
 /// What is taken over.
@@ -175,12 +178,7 @@ impl Takeover {
         asker: &mut Asker<'_>,
         profile: &TrustProfileName,
     ) -> Result<(), Error> {
-        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
-        let about = [Wanted { profiles: vec![profile], key: "" }];
-        let there: Vec<String> = match asker.ask(&Request::List(profile), &about, &mut buffer)? {
-            Response::Keys(rows) => rows.iter().map(|row| row.key.to_owned()).collect(),
-            _ => return Err(AskError::from(ClientError::Malformed).into()),
-        };
+        let there = stored(asker, profile)?;
         let (mut new, mut taken) = (Vec::new(), Vec::new());
         for entry in self.at(Place::Secret) {
             if !there.contains(&entry.key) {
@@ -210,19 +208,38 @@ impl Takeover {
         profile: &TrustProfileName,
         manifest: &Manifest,
     ) -> Result<(), Error> {
-        for entry in self.at(Place::Secret) {
-            if !is_stored(asker, profile, entry)? {
-                return Err(CommandError::ReadBack(entry.name.to_string()).into());
-            }
+        match self.differing(asker, profile, manifest)? {
+            Some(entry) => Err(CommandError::ReadBack(entry.name.to_string()).into()),
+            None => self.ask_last(),
         }
-        for entry in self.at(Place::Plain) {
+    }
+
+    /// A variable whose value is not where it belongs, or another there. The manifest is
+    /// looked at first, for which nobody needs a password.
+    fn differing(
+        &self,
+        asker: &mut Asker<'_>,
+        profile: &TrustProfileName,
+        manifest: &Manifest,
+    ) -> Result<Option<&Entry>, Error> {
+        let is_plain = |entry: &Entry| {
             let mut vars = manifest.vars.iter();
-            let same = vars
-                .any(|(name, value)| *name == entry.name && entry.value.ct_eq(value.as_bytes()));
-            if !same {
-                return Err(CommandError::ReadBack(entry.name.to_string()).into());
+            vars.any(|(name, value)| *name == entry.name && entry.value.ct_eq(value.as_bytes()))
+        };
+        if let Some(entry) = self.at(Place::Plain).find(|entry| !is_plain(entry)) {
+            return Ok(Some(entry));
+        }
+        let there = stored(asker, profile)?;
+        for entry in self.at(Place::Secret) {
+            if !there.contains(&entry.key) || !is_stored(asker, profile, entry)? {
+                return Ok(Some(entry));
             }
         }
+        Ok(None)
+    }
+
+    /// Removes the file after a yes, and says what became of it.
+    fn ask_last(&self) -> Result<(), Error> {
         if self.is_to_go()? && self.remove()? {
             note(format_args!("`{ENV_FILE}` is gone"));
         } else {
@@ -272,6 +289,16 @@ impl Takeover {
 
 /// A profile's name of the greatest length, for the size of a manifest.
 const PROFILE_FOR_SIZE: &str = "0123456789012345678901234567890123456789012345678901234567890123";
+
+/// The keys that the vault has.
+fn stored(asker: &mut Asker<'_>, profile: &TrustProfileName) -> Result<Vec<String>, Error> {
+    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let about = [Wanted { profiles: vec![profile], key: "" }];
+    match asker.ask(&Request::List(profile), &about, &mut buffer)? {
+        Response::Keys(rows) => Ok(rows.iter().map(|row| row.key.to_owned()).collect()),
+        _ => Err(AskError::from(ClientError::Malformed).into()),
+    }
+}
 
 /// Whether the vault has exactly this value.
 fn is_stored(
