@@ -33,7 +33,7 @@ fn files_below(folder: &Path) -> BTreeMap<String, String> {
 /// Each source file with its path below `src`, its tests cut off.
 fn sources() -> BTreeMap<String, String> {
     let mut all = files_below(&root().join("src"));
-    all.retain(|name, _| !name.ends_with("tests.rs"));
+    all.retain(|name, _| !name.ends_with("tests.rs") && !name.contains("/tests/"));
     for text in all.values_mut() {
         let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
         text.truncate(end);

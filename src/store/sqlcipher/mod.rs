@@ -12,6 +12,7 @@ mod approvals;
 mod connection;
 mod database;
 mod history;
+mod listing;
 mod meta;
 mod names;
 mod schema;
@@ -33,7 +34,8 @@ pub use self::{
     approvals::Approval,
     database::DEFAULT_HISTORY,
     history::VersionInfo,
-    secrets::{Expiry, Imported, Put, SealedEntry, SecretInfo},
+    listing::{Expiry, SecretInfo},
+    secrets::{Imported, Put, SealedEntry},
 };
 pub(super) use self::{connection::SALT_BYTES, meta::Identity};
 use super::{SecretsStore, StoreError, vault::GenerationNote};
