@@ -17,6 +17,17 @@ pub struct Told {
     pub message: String,
     /// What to do about it: where there is one, the very command.
     pub hint: Option<String>,
+    /// How it stands beside others of its kind.
+    row: Option<Row>,
+}
+
+/// One of several problems of a kind, as a row of their table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    /// What several of them are called.
+    title: &'static str,
+    /// What it is about, how that is, and what helps in a few words.
+    cells: [String; 3],
 }
 
 impl Told {
@@ -28,13 +39,22 @@ impl Told {
             let lines: Vec<_> = text.split('\n').map(|line| escaped(line).to_string()).collect();
             lines.join("\n")
         };
-        Self { message: lines(&message.to_string()), hint: hint.as_deref().map(lines) }
+        let (message, hint) = (lines(&message.to_string()), hint.as_deref().map(lines));
+        Self { message, hint, row: None }
+    }
+
+    /// With its row in the table that [`together`] makes of several with this title: what it
+    /// is about, how that is, and in a few words what helps.
+    #[must_use]
+    pub fn in_table(mut self, title: &'static str, cells: [String; 3]) -> Self {
+        self.row = Some(Row { title, cells: cells.map(|cell| escaped(&cell).to_string()) });
+        self
     }
 
     /// A message with colours in it, in which every name is escaped already.
     #[must_use]
     pub fn styled(message: String) -> Self {
-        Self { message, hint: None }
+        Self { message, hint: None, row: None }
     }
 
     /// All of it, as it is said.
@@ -160,6 +180,39 @@ pub fn table(title: impl fmt::Display, rows: &[[String; 3]]) -> String {
     text
 }
 
+/// All of it, several problems of one kind in one table, where the first of them was. What
+/// helps all of them stands once below it.
+#[must_use]
+pub fn together(all: Vec<Told>) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut done: Vec<&'static str> = Vec::new();
+    for one in &all {
+        let Some(Row { title, .. }) = one.row else {
+            told.push(one.clone());
+            continue;
+        };
+        if done.contains(&title) {
+            continue;
+        }
+        done.push(title);
+        let is_kin = |other: &&Told| other.row.as_ref().is_some_and(|row| row.title == title);
+        let kin: Vec<&Told> = all.iter().filter(is_kin).collect();
+        told.push(if kin.len() == 1 { one.clone() } else { in_one(title, &kin) });
+    }
+    told
+}
+
+fn in_one(title: &str, kin: &[&Told]) -> Told {
+    let mut rows: Vec<_> =
+        kin.iter().filter_map(|told| told.row.as_ref()?.cells.clone().into()).collect();
+    let shared = kin.iter().all(|told| told.hint == kin[0].hint);
+    if shared {
+        rows.iter_mut().for_each(|[_, _, remedy]| remedy.clear());
+    }
+    let message = table(format_args!("{} {title}:", kin.len()), &rows);
+    Told::new(message, kin[0].hint.clone().filter(|_| shared))
+}
+
 /// Says one line on standard error.
 pub fn note(message: impl fmt::Display) {
     Told::new(message, None).say();
@@ -261,6 +314,25 @@ mod tests {
             let said = Told::new(&text, None).rendered(look);
             assert_eq!(said, format!("pds: {text}\n"), "it can't be broken");
         }
+    }
+
+    #[test]
+    fn problems_of_one_kind_stand_in_one_table_and_what_helps_all_stands_once() {
+        let told = |what: &str, hint: &str| {
+            let cells = [format!("`{what}`"), "locked".to_owned(), hint.to_owned()];
+            Told::new(format!("`{what}` is locked"), Some(hint.to_owned())).in_table("are", cells)
+        };
+        let other = Told::new("other", None);
+        let one = vec![told("a", "x"), other.clone()];
+        assert_eq!(together(one.clone()), one);
+        let text = |all: Vec<Told>| {
+            let all = together(all);
+            all.iter().map(|t| format!("{}|{:?}\n", t.message, t.hint)).collect::<String>()
+        };
+        let table = "2 are:\n  `a`  locked  x\n  `b`  locked  y|None\nother|None\n";
+        assert_eq!(text(vec![told("a", "x"), other.clone(), told("b", "y")]), table);
+        let table = "2 are:\n  `a`  locked\n  `b`  locked|Some(\"x\")\n";
+        assert_eq!(text(vec![told("a", "x"), told("b", "x")]), table);
     }
 
     #[test]

@@ -172,7 +172,13 @@ fn every_problem_is_listed_with_its_remedy_and_nothing_starts() {
         .says("pds: profile `asleep` is locked\npds: hint: pds unlock -p asleep\n")
         .end();
     sandbox.pds(["lock"]).ok();
-    touch().code(125).mentions("pds: hint: pds unlock").end();
+    touch()
+        .code(125)
+        .says(
+            "pds: 2 profiles can't be used:\n  `asleep`   locked  pds unlock -p asleep\n  \
+             `default`  locked  pds unlock\n",
+        )
+        .end();
     sandbox.pds(["unlock", "--password-file", sandbox.password("default").to_str().unwrap()]).ok();
     sandbox
         .config("[acl.default.launcher]\nget = [\"allowed\"]\nset = [\"**\"]\nunlock = [\"**\"]\n");

@@ -295,14 +295,12 @@ fn docker_gets_what_fits_a_line_and_the_rest_is_refused_at_once() {
     assert_eq!(as_docker_reads(&export(&sandbox, "docker")), values);
     sandbox.set("X_LINES", "a\nb").set("X_NUL", "\0").set("X_BYTES", b"\xff").set("X_END", "a\r");
     let refused = sandbox.pds(["export", "--format", "docker", "*"]).done().code(1).stdout("");
-    let hint = "pds: hint: --format k8s carries any bytes\n";
     refused
-        .says(&format!(
-            "pds: `docker` can't carry `X_BYTES`: it is not UTF-8\n{hint}\
-             pds: `docker` can't carry `X_END`: it ends with a carriage return\n{hint}\
-             pds: `docker` can't carry `X_LINES`: it has a newline\n{hint}\
-             pds: `docker` can't carry `X_NUL`: it has a NUL\n{hint}"
-        ))
+        .says(
+            "pds: 4 values do not fit this format:\n  `X_BYTES`  it is not UTF-8\n  \
+             `X_END`    it ends with a carriage return\n  `X_LINES`  it has a newline\n  \
+             `X_NUL`    it has a NUL\npds: hint: --format k8s carries any bytes\n",
+        )
         .end();
     for format in ["env", "shell", "fish", "github"] {
         let to = sandbox.path("w/never");

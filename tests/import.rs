@@ -168,7 +168,8 @@ fn variables_come_in_from_the_environment() {
     assert_eq!(sandbox.pds(["get", "db/password"]).ok(), b"");
     let missing = ["import", "--from-env", "NEW=TOKEN", "--from-env", "TOKE", "--overwrite"];
     let missing = sandbox.pds(missing).done().code(1);
-    missing.says("pds: `NEW` is not set\npds: `TOKE` is not set\n").end();
+    let table = "pds: 2 variables can't be imported:\n  `NEW`   is not set\n  `TOKE`  is not set\n";
+    missing.says(table).end();
     sandbox.pds(["import"]).done().code(2).end();
     sandbox.pds(["import", "file", "--from-env", "A"]).done().code(2).end();
 }

@@ -19,7 +19,7 @@ use crate::{
         manifest::Conflict,
         plan::Plan,
     },
-    say::Told,
+    say::{self, Told},
     secret::TrustProfileName,
 };
 
@@ -37,7 +37,8 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
         };
     }
     outcome?;
-    report.expiring.iter().for_each(|key| key.told().say());
+    let expiring = report.expiring.iter().map(Expiring::told).collect();
+    say::together(expiring).iter().for_each(Told::say);
     if !report.findings.is_empty() {
         return Err(report.would_not_start().into());
     }

@@ -112,10 +112,13 @@ impl Expiring {
 
     /// The warning.
     pub(super) fn told(&self) -> Told {
-        let message =
-            format!("`{}` in profile `{}`: {}", escaped(&self.key), self.profile, self.state);
+        let key = format!("`{}`", escaped(&self.key));
+        let message = format!("{key} in profile `{}`: {}", self.profile, self.state);
         let option = profile_option(&self.profile);
-        Told::new(message, Some(format!("pds set {}{option} --expires 90d", escaped(&self.key))))
+        let hint = format!("pds set {}{option} --expires 90d", escaped(&self.key));
+        let state = format!("{}, in `{}`", self.state, self.profile);
+        let cells = [key, state, hint.clone()];
+        Told::new(message, Some(hint)).in_table("values should be replaced", cells)
     }
 
     pub(super) fn as_json(&self) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! What a command's own failure is said to be, what to do about it, and its exit status.
 
-use super::CommandError;
+use super::{CommandError, import::NotAKey};
 use crate::{
     client::profile_option,
     say::{Told, escaped},
@@ -11,18 +11,17 @@ impl CommandError {
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
         match self {
-            Self::NotKeys(all) => all.iter().map(|name| Told::new(name, name.hint())).collect(),
+            Self::NotKeys(all) => all.iter().map(NotAKey::told).collect(),
             Self::WouldOverwrite(keys) => {
-                of_each(keys, "exists already", "--overwrite replaces what exists")
+                let state = "exists already";
+                of_each(keys, "keys would be replaced", state, "--overwrite replaces what exists")
             }
             Self::OtherValues(keys) => {
+                let state = "has another value already";
                 let own = "use a profile for this project alone: pds init -p PROFILE";
-                of_each(keys, "has another value already", own)
+                of_each(keys, "keys can't be stored", state, own)
             }
-            Self::NotSet(all) => {
-                let told = |name| format!("`{}` is not set", escaped(name));
-                all.iter().map(|name| Told::new(told(name), None)).collect()
-            }
+            Self::NotSet(all) => of_each(all, "variables can't be imported", "is not set", ""),
             Self::WouldNotStart { told, .. } => told.clone(),
             Self::Export(error) => error.told(),
             Self::Said { .. } => Vec::new(),
@@ -139,12 +138,13 @@ impl CommandError {
     }
 }
 
-/// The same of each key, and once what to do about it.
-fn of_each(keys: &[String], what: &str, hint: &str) -> Vec<Told> {
-    let message = |key| format!("`{}` {what}", escaped(key));
-    let mut told: Vec<_> = keys.iter().map(|key| Told::new(message(key), None)).collect();
-    if let Some(last) = told.last_mut() {
-        last.hint = Some(hint.to_owned());
-    }
-    told
+/// The same of each name, and what to do about it.
+fn of_each(names: &[String], title: &'static str, state: &str, hint: &str) -> Vec<Told> {
+    let told = |name: &String| {
+        let name = format!("`{}`", escaped(name));
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        let told = Told::new(format!("{name} {state}"), hint);
+        told.in_table(title, [name, state.to_owned(), String::new()])
+    };
+    names.iter().map(told).collect()
 }

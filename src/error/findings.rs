@@ -80,7 +80,7 @@ fn of_usage(error: &clap::Error) -> Finding {
 pub fn of_refusals(refusals: &[Refusal]) -> Vec<Finding> {
     let one = |refusal: &Refusal| Finding {
         code: refusal.reason.word(),
-        told: Told::new(refusal.message(), refusal.hint()),
+        told: refusal.told(),
         about: json!({ "profile": refusal.profile, "key": refusal.key }),
     };
     refusals.iter().map(one).collect()

@@ -72,7 +72,7 @@ impl Error {
                 }
             }
         }
-        self.told().iter().for_each(Told::say);
+        say::together(self.told()).iter().for_each(Told::say);
         self.exit_status(is_run)
     }
 
@@ -93,7 +93,7 @@ impl Error {
         self.exit_status(false)
     }
 
-    /// Everything that is the matter.
+    /// Everything that is the matter, one by one.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
         match self {

@@ -140,14 +140,10 @@ impl RunError {
                 vec![Told::styled(text)]
             }
             Self::Manifest(error) => vec![Told::new(error, error.hint())],
-            Self::RefusedVariables(all) => {
-                all.iter().map(|refused| Told::new(refused, refused.hint())).collect()
-            }
+            Self::RefusedVariables(all) => all.iter().map(RefusedVariable::told).collect(),
             Self::Ask(error) => error.told(),
             Self::NotApproved(missing) => missing.told(),
-            Self::Environment(all) => {
-                all.iter().map(|problem| Told::new(problem, problem.hint())).collect()
-            }
+            Self::Environment(all) => all.iter().map(EnvironmentProblem::told).collect(),
             Self::TooLarge(all) => {
                 all.iter().map(|problem| Told::new(problem, problem.hint())).collect()
             }

@@ -8,6 +8,7 @@ use super::{
     pattern::{Case, matches},
     variable::VariableName,
 };
+use crate::say::Told;
 
 /// Why a variable is on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,15 +64,15 @@ pub struct RefusedVariable {
 }
 
 impl RefusedVariable {
-    /// What to do about it.
+    /// All that there is to say about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.listed.class.can_be_lifted().then(|| {
-            format!(
-                "if you mean it, list `{}` under `[lift.\"FOLDER\"]` in your `config.toml`",
-                self.name
-            )
-        })
+    pub fn told(&self) -> Told {
+        let lift = "if you mean it, list it under `[lift.\"FOLDER\"]` in your config.toml";
+        let can_be_lifted = self.listed.class.can_be_lifted();
+        let remedy = if can_be_lifted { "`[lift]` allows it" } else { "" };
+        let cells = [format!("`{}`", self.name), self.listed.reason.to_owned(), remedy.to_owned()];
+        let told = Told::new(self, can_be_lifted.then(|| lift.to_owned()));
+        told.in_table("variables can't be set", cells)
     }
 }
 
@@ -337,7 +338,8 @@ mod tests {
     fn a_refusal_names_the_variable_its_reason_and_the_way_out_if_there_is_one() {
         let names = ["STRIPE_KEY", "PATH", "LD_AUDIT"].map(|name| VariableName::new(name).unwrap());
         let refused = refusals(&names, NONE);
-        let told: Vec<_> = refused.iter().map(|r| (r.to_string(), r.hint().is_some())).collect();
+        let told: Vec<_> =
+            refused.iter().map(|r| (r.to_string(), r.told().hint.is_some())).collect();
         assert_eq!(
             told,
             [

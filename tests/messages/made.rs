@@ -25,7 +25,7 @@ use pds::{
         refused::refusals,
         variable::VariableName,
     },
-    say::{Look, Told},
+    say::{Look, Told, together},
     secret::{InvalidKey, OutOfSecretMemory, TrustProfileName},
     sys::{exec::ExecError, terminal::PromptError},
     wire::message::{Problem, Reason},
@@ -50,7 +50,9 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
 }
 
 fn said(errors: Vec<Error>) -> String {
-    let text = |error: &Error| error.told().iter().map(|told| told.rendered(LOOK)).collect();
+    let text = |error: &Error| {
+        together(error.told()).iter().map(|told| told.rendered(LOOK)).collect::<String>()
+    };
     let all: Vec<String> = errors.iter().map(text).collect();
     all.join("\n")
 }
@@ -234,11 +236,17 @@ fn environment() -> Vec<Error> {
     ];
     let names = ["LD_PRELOAD", "BASH_ENV", "NODE_OPTIONS", "PATH", "PDS_HOME"].map(variable);
     let refused = refusals(&names, &[] as &[&str]);
-    vec![
+    let one = |problem| RunError::Environment(vec![problem]).into();
+    let single = problems.iter().cloned().map(one);
+    let single = single
+        .chain(refused.iter().cloned().map(|one| RunError::RefusedVariables(vec![one]).into()));
+    let single: Vec<Error> = single.collect();
+    let all = [
         RunError::Environment(problems).into(),
         RunError::TooLarge(large).into(),
         RunError::RefusedVariables(refused).into(),
-    ]
+    ];
+    single.into_iter().chain(all).collect()
 }
 
 fn command() -> Vec<Error> {
@@ -278,6 +286,12 @@ fn command() -> Vec<Error> {
         Output(denied()),
         UnknownFormat("secrets.txt".into()),
         NotKeys(vec![self::NotAKey { key: "a b".into(), reason: InvalidKey::Character }]),
+        NotKeys(
+            ["a b", "é"]
+                .map(|key| self::NotAKey { key: key.into(), reason: InvalidKey::Character })
+                .to_vec(),
+        ),
+        WouldOverwrite(vec!["A".into()]),
         WouldOverwrite(vec!["A".into(), "B".into()]),
         NoVariable { name: "STIRPE_KEY".into(), nearest: Some("STRIPE_KEY".into()) },
         NotAClient("a b".into()),
@@ -335,6 +349,7 @@ fn import() -> Vec<Error> {
         CommandError::Pass(PassError::NoGpg(denied())),
         CommandError::Pass(PassError::Gpg("work/mail".into())),
         CommandError::NotSet(vec!["DB_PASSWORD".into()]),
+        CommandError::NotSet(vec!["DB_PASSWORD".into(), "TOKEN".into()]),
     ];
     all.into_iter().map(Error::from).collect()
 }
@@ -351,6 +366,8 @@ fn export() -> Vec<Error> {
         NotAVariable("A-B=a".into()),
         NamedPattern("A=db/*".into()),
         NotAKey { key: "db//password".into(), reason: InvalidKey::EmptySegment },
+        Names(clashes[..1].to_vec()),
+        Names(clashes[1..].to_vec()),
         Names(clashes),
         NotAKubernetesName,
         NoGithubFile,

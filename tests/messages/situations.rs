@@ -190,7 +190,8 @@ fn unfit(sandbox: &Sandbox) -> String {
     let large = vec![b'x'; 1 << 19];
     sandbox.set("nul", "a\0b").set("bytes", b"\xff").set("end", "a\r");
     sandbox.set("large", &large).set("larger", &large).set("more", "x");
-    let calls: [&[&str]; 5] = [
+    let calls: [&[&str]; 6] = [
+        &["export", "--format", "docker", "N=nul", "E=end"],
         &["export", "--format", "env", "N=nul"],
         &["export", "--format", "json", "bytes"],
         &["export", "--format", "docker", "E=end"],
@@ -250,6 +251,9 @@ fn shown_on_stdout() -> String {
 /// What is said in passing, and mistakes that a command finds by itself.
 fn warnings() -> String {
     let sandbox = Sandbox::ready();
+    sandbox.pds(["set", "a", "--generate", "--expires", "36h"]).ok();
+    sandbox.manifest("[secrets]\nA = \"a\"\n");
+    let one = shown(&sandbox, &["check"]);
     sandbox.manifest("[secrets]\nA = \"a\"\nB = \"b\"\nC = \"c\"\n");
     for (key, life) in [("a", "2h"), ("b", "36h"), ("c", "240h")] {
         sandbox.pds(["set", key, "--generate", "--expires", life]).ok();
@@ -265,6 +269,7 @@ fn warnings() -> String {
         &["client", "revoke", "ci"],
     ];
     let mut text: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
+    text.insert_str(0, &one);
     let folder = sandbox.sh("\"$PDS\" import - --format json < /").done();
     text +=
         &format!("$ pds import - --format json < /\n{}[{}]\n\n", folder.stderr(), folder.status());

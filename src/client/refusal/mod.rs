@@ -5,7 +5,7 @@ mod words;
 use std::collections::HashSet;
 
 use crate::{
-    say::{Told, escaped, table},
+    say::{Told, escaped},
     wire::message::{Problem, Reason},
 };
 
@@ -41,20 +41,6 @@ impl Refusal {
         self.filled(about_none.unwrap_or_else(|| words::message(self.reason)))
     }
 
-    /// What is wrong with its key, for a table; `None` if it is about no single key.
-    #[must_use]
-    pub fn state(&self) -> Option<String> {
-        let state = match self.reason {
-            _ if self.key.is_empty() => return None,
-            Reason::NotFound => format!("not in `{}`", escaped(&self.profile)),
-            Reason::AccessDenied => format!("not granted in `{}`", escaped(&self.profile)),
-            Reason::InvalidKey => "can't be a key".to_owned(),
-            Reason::Exists => format!("there already in `{}`", escaped(&self.profile)),
-            _ => return None,
-        };
-        Some(state)
-    }
-
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -81,12 +67,31 @@ impl Refusal {
         self.retry_after_ms.map_or_else(String::new, shown)
     }
 
-    /// What to do about its key, in a table.
-    fn remedy(&self) -> String {
-        match self.reason {
-            Reason::AccessDenied => "the vault's owner can grant it".to_owned(),
-            Reason::InvalidKey | Reason::Exists => "choose another name".to_owned(),
-            _ => self.hint().unwrap_or_default(),
+    /// All that there is to say about it.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        let (profile, key) = (escaped(&self.profile), escaped(&self.key));
+        let remedy = self.hint().unwrap_or_default();
+        let other = "choose another name".to_owned();
+        let of_key = |state: String, remedy| ("keys can't be had", &key, state, remedy);
+        let of_profile =
+            |state: &str, remedy| ("profiles can't be used", &profile, state.to_owned(), remedy);
+        let told = Told::new(self.message(), self.hint());
+        let (title, what, state, remedy) = match self.reason {
+            Reason::NotFound => of_key(format!("not in `{profile}`"), remedy),
+            Reason::AccessDenied => of_key(
+                format!("not granted in `{profile}`"),
+                "the vault's owner can grant it".to_owned(),
+            ),
+            Reason::InvalidKey => of_key("can't be a key".to_owned(), other),
+            Reason::Exists => of_key(format!("there already in `{profile}`"), other),
+            Reason::Locked | Reason::ProfileInactive => of_profile("locked", remedy),
+            Reason::ProfileUnknown => of_profile("has no vault", remedy),
+            _ => return told,
+        };
+        match what.to_string() {
+            nothing if nothing.is_empty() => told,
+            what => told.in_table(title, [format!("`{what}`"), state, remedy]),
         }
     }
 
@@ -106,29 +111,14 @@ impl Refusal {
     }
 }
 
-/// Everything that was refused: several keys in one table, with the state of each and the
-/// very command that helps; the rest one by one, before it.
+/// Everything that was refused, each once: what is about keys after the rest.
 #[must_use]
 pub(super) fn told(refusals: &[Refusal]) -> Vec<Told> {
     // Two variables may ask for one key.
     let mut seen = HashSet::new();
-    let (keys, others): (Vec<&Refusal>, Vec<_>) = refusals
-        .iter()
-        .filter(|refusal| seen.insert(*refusal))
-        .partition(|refusal| refusal.state().is_some());
-    let one = |refusal: &Refusal| Told::new(refusal.message(), refusal.hint());
-    let mut told: Vec<_> = others.into_iter().map(one).collect();
-    if let [only] = keys.as_slice() {
-        told.push(one(only));
-    } else if !keys.is_empty() {
-        let row = |refusal: &&Refusal| {
-            let key = format!("`{}`", escaped(&refusal.key));
-            [key, refusal.state().unwrap_or_default(), refusal.remedy()]
-        };
-        let rows: Vec<_> = keys.iter().map(row).collect();
-        told.push(Told::new(table(format_args!("{} keys can't be had:", keys.len()), &rows), None));
-    }
-    told
+    let mut each: Vec<_> = refusals.iter().filter(|refusal| seen.insert(*refusal)).collect();
+    each.sort_by_key(|refusal| !refusal.key.is_empty());
+    each.into_iter().map(Refusal::told).collect()
 }
 
 /// `-p PROFILE`, unless it is the one that is meant without.
@@ -175,7 +165,7 @@ mod tests {
     fn what_is_refused_twice_is_told_once_and_in_its_order() {
         let keys = ["b", "a", "b", "c", "a"];
         let all = keys.map(|key| refusal(Reason::NotFound, "work", key));
-        let told = told(&all);
+        let told = crate::say::together(told(&all));
         let rows: Vec<_> = told[0].message.lines().skip(1).map(|row| &row[..5]).collect();
         assert_eq!((told.len(), rows), (1, vec!["  `b`", "  `a`", "  `c`"]));
     }

@@ -1,7 +1,10 @@
 //! The formats: what each can carry, and how it writes it.
 
 use super::{Named, write};
-use crate::secret::{OutOfSecretMemory, SecureBuffer, encode};
+use crate::{
+    say::Told,
+    secret::{OutOfSecretMemory, SecureBuffer, encode},
+};
 
 /// A line of a docker env-file, its end included: Go's `bufio.MaxScanTokenSize`.
 const DOCKER_LINE_MAX_BYTES: usize = 64 << 10;
@@ -75,13 +78,15 @@ pub struct Unfit {
 }
 
 impl Unfit {
-    /// What to do about it.
+    /// All that there is to say about it.
     #[must_use]
-    pub fn hint(&self) -> String {
-        match self.format {
-            "k8s" => "export fewer keys at once".to_owned(),
-            _ => "--format k8s carries any bytes".to_owned(),
-        }
+    pub fn told(&self) -> Told {
+        let hint = match self.format {
+            "k8s" => "export fewer keys at once",
+            _ => "--format k8s carries any bytes",
+        };
+        let cells = [format!("`{}`", self.name), self.why.to_owned(), String::new()];
+        Told::new(self, Some(hint.to_owned())).in_table("values do not fit this format", cells)
     }
 }
 

@@ -105,9 +105,17 @@ pub enum Clash {
 }
 
 impl Clash {
-    fn hint(&self) -> String {
+    fn told(&self) -> Told {
         let (Self::Both { second: key, .. } | Self::None(key)) = self;
-        format!("name it yourself: VAR={key}")
+        let hint = format!("name it yourself: VAR={key}");
+        let (what, state) = match self {
+            Self::Both { first, second, name } => {
+                (name, format!("would be both `{first}` and `{second}`"))
+            }
+            Self::None(key) => (key, "no variable can be named so".to_owned()),
+        };
+        let cells = [format!("`{what}`"), state, format!("VAR={key}")];
+        Told::new(self, Some(hint)).in_table("names have to be given", cells)
     }
 }
 
@@ -137,12 +145,8 @@ impl ExportError {
             }
             Self::NoMatch(_) => vec![Told::new(self, hint("pds list"))],
             Self::NamedPattern(_) => vec![Told::new(self, hint("leave the name out"))],
-            Self::Names(all) => {
-                all.iter().map(|clash| Told::new(clash, Some(clash.hint()))).collect()
-            }
-            Self::Unfit(all) => {
-                all.iter().map(|unfit| Told::new(unfit, Some(unfit.hint()))).collect()
-            }
+            Self::Names(all) => all.iter().map(Clash::told).collect(),
+            Self::Unfit(all) => all.iter().map(Unfit::told).collect(),
             Self::NoGithubFile => {
                 vec![Told::new(self, hint("--output \"$GITHUB_OUTPUT\", or run it in a step"))]
             }

@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     home::Home,
     run::approval,
-    say::{escaped, note},
+    say::{Told, escaped, note},
     secret::{InvalidKey, SecureBuffer, SecureBytes, TrustProfileName, validate_secret_key},
     sys::terminal,
     wire::{
@@ -222,10 +222,13 @@ pub struct NotAKey {
 }
 
 impl NotAKey {
-    /// What to do about it.
+    /// All that there is to say about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some("rename it where it comes from, or choose another prefix".to_owned())
+    pub fn told(&self) -> Told {
+        let hint = "rename it where it comes from, or choose another prefix".to_owned();
+        let name = format!("`{}`", escaped(&self.key));
+        let cells = [name, self.reason.to_string(), String::new()];
+        Told::new(self, Some(hint)).in_table("names can't be keys", cells)
     }
 }
 

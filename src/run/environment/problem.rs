@@ -1,7 +1,7 @@
 //! Why there is no environment.
 
 use super::MAX_ARG_STRLEN;
-use crate::{run::variable::VariableName, secret::OutOfSecretMemory};
+use crate::{run::variable::VariableName, say::Told, secret::OutOfSecretMemory};
 
 /// Why there is no environment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +47,28 @@ impl EnvironmentProblem {
         }
     }
 
-    /// What to do about it.
+    /// All that there is to say about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn told(&self) -> Told {
+        let told = Told::new(self, self.hint());
+        let pipe = "`pds get KEY` on a pipe";
+        let (name, state, remedy) = match self {
+            Self::Nul(name) => (name, "holds a NUL".to_owned(), pipe),
+            Self::Function(name) => (name, "would be a function of bash's".to_owned(), ""),
+            Self::TooLong(name) => (name, "longer than the kernel takes".to_owned(), pipe),
+            Self::AlreadySet(name) => (name, "already set".to_owned(), "unset it, or `conflict`"),
+            Self::SetTwice(name) => (name, "two keys for it".to_owned(), "give it one key"),
+            Self::NotText { composed, value } => {
+                (composed, format!("`{value}` in it is not UTF-8"), "`base64` takes any bytes")
+            }
+            Self::OutOfSecretMemory(_) => return told,
+        };
+        let cells = [format!("`{name}`"), state, remedy.to_owned()];
+        told.in_table("variables can't be had", cells)
+    }
+
+    /// What to do about it.
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Nul(name) | Self::TooLong(name) => {
                 Some(format!("hand `{name}` over in another way, such as `pds get KEY` on a pipe"))
