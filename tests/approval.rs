@@ -113,6 +113,10 @@ fn an_approval_can_be_listed_and_taken_back() {
     let sandbox = approved();
     let path = fs::canonicalize(sandbox.path("w/pds.toml")).unwrap();
     assert!(sandbox.pds(["allow", "--list"]).text().contains(path.to_str().unwrap()));
+    let list = sandbox.pds(["allow", "--list", "--json"]).ok();
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    assert_eq!(list[0]["path"], path.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(list[0]["profile"], "default");
     sandbox.pds(["disallow"]).ok();
     run(&sandbox, 125, "is not approved");
     assert!(!sandbox.pds(["allow", "--list"]).text().contains(path.to_str().unwrap()));

@@ -221,6 +221,9 @@ pub struct Allow {
     /// List the approved manifests instead
     #[arg(long, conflicts_with = "file")]
     pub list: bool,
+    /// Print the list as a JSON array
+    #[arg(long, requires = "list")]
+    pub json: bool,
     /// The profile, instead of the manifest's; repeat for several
     #[arg(short, long, value_name = "PROFILE")]
     pub profile: Vec<TrustProfileName>,

@@ -1,6 +1,6 @@
 //! `allow` and `disallow`: given on purpose, they ask no more.
 
-use super::{CommandError, passwords_of, print};
+use super::{CommandError, expiry::stamp, passwords_of, print};
 use crate::{
     cli,
     client::{AskError, Asker, ClientError, Wanted},
@@ -38,7 +38,7 @@ pub(super) fn allow(options: &cli::Allow, home: &Home) -> Result<(), Error> {
 }
 
 fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
-    let mut text = String::new();
+    let (mut text, mut objects) = (String::new(), Vec::new());
     for profile in run::plan::profiles(&options.profile, None).map_err(RunError::from)? {
         let about = [Wanted { profiles: vec![&profile], key: "" }];
         let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
@@ -47,6 +47,16 @@ fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
             return Err(AskError::from(ClientError::Malformed).into());
         };
         rows.iter().for_each(|row| text.push_str(&format!("{}\n", escaped(row.path))));
+        objects.extend(rows.iter().map(|row| {
+            serde_json::json!({
+                "profile": profile.as_str(),
+                "path": row.path,
+                "approved": stamp(row.approved_at),
+            })
+        }));
+    }
+    if options.json {
+        text = format!("{}\n", serde_json::Value::Array(objects));
     }
     Ok(print(text.as_bytes())?)
 }

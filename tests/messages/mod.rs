@@ -11,7 +11,7 @@ mod made;
 /// Messages that the program says.
 mod situations;
 /// The sources, and whether the catalogue has what they say.
-mod sources;
+mod structure;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
