@@ -34,7 +34,7 @@ _pds_options() {
         check) list=(-m --manifest -p --profile --no-values --json --client-key -h --help) ;;
         explain) list=(-m --manifest -p --profile --json --client-key -h --help) ;;
         schema) list=(-h --help) ;;
-        allow) list=(--list -p --profile --password-file --no-prompt -h --help) ;;
+        allow) list=(--list --json -p --profile --password-file --no-prompt -h --help) ;;
         disallow) list=(-p --profile --password-file --no-prompt -h --help) ;;
         unlock) list=(--accept-older -p --profile --password-file --no-prompt --client-key -h --help) ;;
         lock) list=(-p --profile --client-key -h --help) ;;

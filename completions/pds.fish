@@ -262,6 +262,7 @@ complete -c pds -n '__pds_at explain' -s h -l help -d 'print help'
 complete -c pds -n '__pds_at schema' -s h -l help -d 'print help'
 
 complete -c pds -n '__pds_at allow' -l list -d 'list the approved manifests instead'
+complete -c pds -n '__pds_at allow' -l json -d 'print the list as a JSON array'
 complete -c pds -n '__pds_at allow' -s p -l profile -x -a '(__pds_names profiles)' -d 'the profile'
 complete -c pds -n '__pds_at allow' -l password-file -r -F -d 'read the password from a file, which may be /dev/fd/N'
 complete -c pds -n '__pds_at allow' -l no-prompt -d 'never ask at the terminal'
