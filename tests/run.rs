@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::support::{Outcome, Sandbox};
+use crate::support::{Outcome, Sandbox, Terminal};
 
 const NONE: &str = "[vars]\nCLAIM = \"1\"\n";
 
@@ -72,6 +72,75 @@ fn the_command_has_no_other_open_file() {
         let (bare, under) = (listed(""), listed("\"$PDS\" run --"));
         assert_eq!(bare, under, "{closed}");
         assert!(!bare.is_empty());
+    }
+}
+
+/// `{password}` in `script` is a file with it, `$PDS` the program; the vault is locked before.
+#[track_caller]
+fn locked(sandbox: &Sandbox, script: &str) -> String {
+    sandbox.pds(["lock"]).ok();
+    let password = sandbox.password("default");
+    let script = script.replace("{password}", password.to_str().unwrap());
+    sandbox.program("bash", ["-c", &script]).text()
+}
+
+#[test]
+fn a_descriptor_that_the_password_came_by_is_closed_to_the_command() {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest(NONE);
+    let bare = sandbox.program("bash", ["-c", "exec ls /proc/self/fd"]).text();
+    for named in [
+        "--password-file /dev/fd/3 -- ls /proc/self/fd 3<{password}",
+        "--password-file default=/proc/self/fd/3 -- ls /proc/self/fd 3<{password}",
+        "--password-file <(cat {password}) -- ls /proc/self/fd",
+    ] {
+        // The second time nothing is locked, and nobody has read the password.
+        let run = format!("exec \"$PDS\" run {named}");
+        assert_eq!(locked(&sandbox, &run), bare, "{named}");
+        let again = run.replace("{password}", "../pw-default");
+        assert_eq!(sandbox.program("bash", ["-c", &again]).text(), bare, "{named}");
+    }
+    let by_variable =
+        "PDS_PASSWORD_FILE=/dev/fd/3 exec \"$PDS\" run -- ls /proc/self/fd 3<{password}";
+    assert_eq!(locked(&sandbox, by_variable), bare);
+    // One that was not named is the command's.
+    let other = "exec \"$PDS\" run -- cat /dev/fd/3 3<../pw-default";
+    assert_eq!(sandbox.program("bash", ["-c", other]).text(), "password of default\n");
+}
+
+#[test]
+fn standard_input_that_was_the_password_is_empty_and_a_terminal_stays() {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest(NONE);
+    for stdin in ["/dev/stdin", "/dev/fd/0"] {
+        let run = format!("exec \"$PDS\" run --password-file {stdin} -- cat <{{password}}");
+        assert_eq!(locked(&sandbox, &run), "");
+    }
+    let run = ["run", "--password-file", "/dev/stdin", "--", "sh", "-c", "test -t 0 && echo yes"];
+    let seen = Terminal::dialogue(&sandbox, &run, &[]).all();
+    assert_eq!(seen, "yes\r\n");
+}
+
+#[test]
+fn where_the_password_is_a_credential_the_command_is_not_told_where() {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest(NONE);
+    for (file, stays) in [("pds.password", false), ("pds.password.work", false), ("other", true)] {
+        let folder = sandbox.path(&format!("credentials-{file}"));
+        fs::create_dir(&folder).unwrap();
+        fs::copy(sandbox.password("default"), folder.join(file)).unwrap();
+        let print = ["run", "--", "sh", "-c", "echo ${CREDENTIALS_DIRECTORY-none}"];
+        let run = |password: Option<&str>| {
+            let mut pds = sandbox.pds(print).env("CREDENTIALS_DIRECTORY", &folder);
+            if let Some(password) = password {
+                pds = pds.env("PDS_PASSWORD_FILE", password);
+            }
+            pds.text()
+        };
+        let told = folder.to_str().unwrap();
+        assert_eq!(run(None).trim(), if stays { told } else { "none" }, "{file}");
+        let named = format!("{told}/{file}");
+        assert_eq!(run(Some(&named)), "none\n", "{file}");
     }
 }
 

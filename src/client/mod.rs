@@ -8,6 +8,7 @@ mod asker;
 #[cfg(feature = "ipc-field-encryption")]
 mod field;
 mod files;
+mod given;
 mod line;
 mod password;
 mod refusal;

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::given;
 use crate::{
     secret::{OutOfSecretMemory, PASSWORD_MAX_BYTES, SecureBytes, TrustProfileName},
     sys::terminal::{self, PromptError},
@@ -103,6 +104,24 @@ impl Passwords {
         }
         let forbidden = env::var_os("PDS_NO_PROMPT").is_some_and(|set| !set.is_empty());
         Ok(Self { files: named, may_ask: !no_prompt && !forbidden })
+    }
+
+    /// Takes the descriptors that were named for passwords, and for the key of this client,
+    /// away from the command that this process becomes: they were given to pds alone. No
+    /// password can be had after it.
+    pub fn take_back_descriptors(&self, client_key: Option<&Path>) {
+        let named = self.files.iter().map(|(_, path)| path.as_path());
+        given::take_back(named.chain(client_key));
+    }
+
+    /// Whether systemd's folder of credentials holds a password.
+    #[must_use]
+    pub fn are_in_credentials(&self) -> bool {
+        let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) else {
+            return false;
+        };
+        let mut named = self.files.iter().map(|(_, path)| path.as_path());
+        has_credentials() || named.any(|path| given::lies_in(path, &folder))
     }
 
     /// Whether the person may be asked.

@@ -12,6 +12,7 @@ use super::{
     plan::Plan,
 };
 use crate::{
+    client::Passwords,
     secret::OutOfSecretMemory,
     sys::{
         exec::{self, Block, ExecError},
@@ -38,10 +39,11 @@ impl Prepared {
         plan: &Plan<'_>,
         values: &Values,
         clean: bool,
+        withheld: &[&str],
         command: &[OsString],
     ) -> Result<Self, RunError> {
         let inherited: Vec<&'static CStr> =
-            process::environment().filter(|e| !is_ours(e)).collect();
+            process::environment().filter(|entry| !is_any_of(withheld, entry)).collect();
         let texts: Vec<&[u8]> = inherited.iter().map(|entry| entry.to_bytes()).collect();
         let inherit = plan.inherit(clean);
         let environment = Environment::bind(Sources {
@@ -80,10 +82,15 @@ impl Prepared {
     }
 }
 
-/// What says where a password or a key is does not reach the command.
-fn is_ours(entry: &CStr) -> bool {
+/// Variables that do not reach the command, because they say where a password or a key is.
+pub(super) fn withheld(passwords: &Passwords) -> Vec<&'static str> {
+    let credentials = passwords.are_in_credentials().then_some("CREDENTIALS_DIRECTORY");
+    STRIPPED.into_iter().chain(credentials).collect()
+}
+
+fn is_any_of(names: &[&str], entry: &CStr) -> bool {
     let bytes = entry.to_bytes();
-    STRIPPED
+    names
         .iter()
         .any(|name| bytes.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
 }

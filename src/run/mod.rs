@@ -185,8 +185,10 @@ pub fn run(
     }
     let values = fetch::fetch(&plan, &mut asker, command)?;
     drop(asker);
-    let prepared = exec::Prepared::new(&plan, &values, options.clean, &options.command)?;
+    let withheld = exec::withheld(&passwords);
+    let prepared = exec::Prepared::new(&plan, &values, options.clean, &withheld, &options.command)?;
     drop(values);
+    passwords.take_back_descriptors(home.client_key.as_deref());
     let error = prepared.exec(inherited);
     Err(RunError::Exec { program: command.to_owned(), error })
 }

@@ -125,6 +125,24 @@ pub fn take_passed_descriptor(number: i32) -> Option<std::os::fd::OwnedFd> {
     open.then(|| unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) })
 }
 
+/// Keeps an inherited descriptor from the program that this process becomes: `execve` will
+/// close it. A standard one leads to `/dev/null` from now on, because programs take it for
+/// granted that they have three; but a terminal, from which nothing can be read again, stays.
+pub fn withhold_descriptor(fd: i32) {
+    // SAFETY: the path is a C string, and calls on a number that is not open only fail. What
+    // a standard descriptor leads to is nobody's to own, so none is closed under its owner.
+    unsafe {
+        if fd > libc::STDERR_FILENO {
+            libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+        } else if libc::isatty(fd) == 0 {
+            let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+            if null >= 0 && libc::dup2(null, fd) == fd && null != fd {
+                libc::close(null);
+            }
+        }
+    }
+}
+
 /// The environment this process was started with: each entry as the bytes of
 /// `NAME=VALUE` with its NUL, where the kernel put them. Nothing is copied.
 pub fn environment() -> impl Iterator<Item = &'static CStr> {
