@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     memory::Daemon,
-    support::{Pds, Sandbox, Terminal, as_nobody, is_root, program},
+    support::{Pds, Sandbox, Starved, Terminal, as_nobody, is_root, program},
 };
 
 /// The user and group that everybody calls nobody.
@@ -149,33 +149,64 @@ fn not_being_looked_into_is_what_each_program_sees_to_first() {
     }
 }
 
+/// A daemon with a canary in its cache, where somebody wants cores: `core` in the folder it
+/// runs in, or whatever else core_pattern says. What it says goes to a file.
+fn with_a_canary() -> (Sandbox, Daemon) {
+    let sandbox = Sandbox::ready().vault("other");
+    sandbox.set("k", CANARY).stop();
+    let mut command = sandbox.command("sh");
+    let script = "ulimit -c unlimited 2>/dev/null; exec \"$PDS\" daemon 2>said";
+    command.args(["-c", script]).env("PDS", program());
+    let daemon = Daemon::answering(command);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
+    let password = sandbox.password("default");
+    sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
+    assert_eq!(sandbox.pds(["get", "k"]).ok(), CANARY.as_bytes());
+    (sandbox, daemon)
+}
+
+const CANARY: &str = "a canary value of 32 characters!";
+
+/// It has been killed, the kernel dumped no core, and nothing says what it held.
+#[track_caller]
+fn assert_left_nothing(sandbox: &Sandbox, mut daemon: Daemon, how: &str) {
+    let status = daemon.0.wait().unwrap();
+    assert!(status.signal().is_some() && !status.core_dumped(), "{how}: {status:?}");
+    let files = sandbox.sh("find .. -name 'core*' -type f; grep -rl canary .. || true").text();
+    assert_eq!(files, "", "{how}: a core, or the value in some file");
+    let said = fs::read_to_string(sandbox.path("w/said")).unwrap();
+    assert!(said.lines().all(|line| line.contains(" INFO ")), "{how}: {said}");
+}
+
 #[test]
 fn a_daemon_that_is_killed_by_a_signal_leaves_no_core_and_no_word() {
-    // The last is what the kernel sends when memory has run out.
-    for signal in ["SEGV", "ABRT", "BUS", "KILL"] {
-        let sandbox = Sandbox::ready();
-        let canary = "a canary value of 32 characters!";
-        sandbox.set("k", canary).stop();
-        // As if somebody wanted cores: `core` in the folder it runs in, or whatever else
-        // core_pattern says; the status tells that the kernel dumped, wherever to.
-        let mut command = sandbox.command("sh");
-        let script = "ulimit -c unlimited 2>/dev/null; exec \"$PDS\" daemon 2>said";
-        command.args(["-c", script]).env("PDS", program());
-        let mut daemon = Daemon::answering(command);
-        let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
-        let password = sandbox.password("default");
-        sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
-        assert_eq!(sandbox.pds(["get", "k"]).ok(), canary.as_bytes());
+    for signal in ["SEGV", "ABRT", "BUS"] {
+        let (sandbox, daemon) = with_a_canary();
         sandbox.sh(&format!("kill -{signal} {}", daemon.pid())).ok();
-        let status = daemon.0.wait().unwrap();
-        assert!(status.signal().is_some() && !status.core_dumped(), "{signal}: {status:?}");
-        let files = sandbox.sh("find .. -name 'core*' -type f; grep -rl canary .. || true").text();
-        assert_eq!(files, "", "{signal}: a core, or the value in some file");
-        let said = fs::read_to_string(sandbox.path("w/said")).unwrap();
-        assert!(said.lines().all(|line| line.contains(" INFO ")), "{signal}: {said}");
+        assert_left_nothing(&sandbox, daemon, signal);
     }
+}
+
+#[test]
+fn a_daemon_that_the_kernel_ends_for_want_of_memory_leaves_no_core_and_no_word() {
+    let (sandbox, daemon) = with_a_canary();
+    let starved = is_root().then(|| Starved::new(daemon.pid(), 16 << 20)).flatten();
+    let pid = daemon.pid();
+    match &starved {
+        // Argon2 wants 64 MiB for the other vault's password.
+        Some(_) => {
+            let password = sandbox.password("other");
+            let unlock = ["unlock", "-p", "other", "--password-file", password.to_str().unwrap()];
+            let told = sandbox.pds(unlock).done();
+            assert_ne!(told.status(), 0, "{told:?}");
+        }
+        // What the kernel sends then.
+        None => drop(sandbox.sh(&format!("kill -KILL {pid}")).ok()),
+    }
+    assert_left_nothing(&sandbox, daemon, "out of memory");
+    assert!(starved.is_none_or(|starved| starved.was_hit()));
 }
 
 #[test]
