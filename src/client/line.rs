@@ -5,6 +5,7 @@
 use std::{
     fs,
     io::{self, Read},
+    ops::Range,
     os::{fd::AsRawFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -85,10 +86,16 @@ fn is_stopped(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
 }
 
+/// What is read at once, so that a short answer and its length come by one call.
+const INBOX_BYTES: usize = 512;
+
 /// A connection to the daemon.
 #[derive(Debug)]
 pub(super) struct Line {
     stream: UnixStream,
+    /// What was read and is not yet a part of a frame: sealed, as all that crosses the line.
+    inbox: [u8; INBOX_BYTES],
+    unread: Range<usize>,
     awaited: Awaited,
     silence_max: Option<Duration>,
 }
@@ -114,7 +121,8 @@ impl Line {
                 Err(error) => return Err(io::Error::from(error).into()),
             }
         }
-        Ok(Self { stream, awaited, silence_max: Some(HANDSHAKE_SILENCE_MAX) })
+        let silence_max = Some(HANDSHAKE_SILENCE_MAX);
+        Ok(Self { stream, inbox: [0; INBOX_BYTES], unread: 0..0, awaited, silence_max })
     }
 
     /// Who is at the other end, for the kernel.
@@ -146,7 +154,7 @@ impl Line {
     }
 
     /// The next frame that the daemon sends.
-    pub(super) fn read_frame(&self) -> Result<Vec<u8>, ClientError> {
+    pub(super) fn read_frame(&mut self) -> Result<Vec<u8>, ClientError> {
         let mut field = [0; frame::LENGTH_BYTES];
         self.read_exact(&mut field)?;
         let len = frame::length(field, FRAME_MAX_BYTES).map_err(|_| ClientError::Malformed)?;
@@ -155,23 +163,45 @@ impl Line {
         Ok(frame)
     }
 
-    fn read_exact(&self, mut bytes: &mut [u8]) -> Result<(), ClientError> {
-        let mut silent = Duration::ZERO;
+    fn read_exact(&mut self, mut bytes: &mut [u8]) -> Result<(), ClientError> {
         while !bytes.is_empty() {
-            match (&self.stream).read(bytes) {
-                Ok(0) => return Err(ClientError::Closed),
-                Ok(got) => (bytes, silent) = (&mut bytes[got..], Duration::ZERO),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => {
-                        self.awaited.step(&mut silent, self.silence_max)?
-                    }
-                    io::ErrorKind::ConnectionReset => return Err(ClientError::Closed),
-                    _ => return Err(error.into()),
-                },
+            if self.unread.is_empty() && bytes.len() >= INBOX_BYTES {
+                let got = receive(&self.stream, bytes, &self.awaited, self.silence_max)?;
+                bytes = &mut bytes[got..];
+                continue;
             }
+            if self.unread.is_empty() {
+                let inbox = &mut self.inbox;
+                self.unread = 0..receive(&self.stream, inbox, &self.awaited, self.silence_max)?;
+            }
+            let (now, rest) = bytes.split_at_mut(self.unread.len().min(bytes.len()));
+            let end = self.unread.start + now.len();
+            now.copy_from_slice(&self.inbox[self.unread.start..end]);
+            (self.unread.start, bytes) = (end, rest);
         }
         Ok(())
+    }
+}
+
+/// Reads what there is, once there is something.
+fn receive(
+    mut stream: &UnixStream,
+    bytes: &mut [u8],
+    awaited: &Awaited,
+    silence_max: Option<Duration>,
+) -> Result<usize, ClientError> {
+    let mut silent = Duration::ZERO;
+    loop {
+        match stream.read(bytes) {
+            Ok(0) => return Err(ClientError::Closed),
+            Ok(got) => return Ok(got),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => awaited.step(&mut silent, silence_max)?,
+                io::ErrorKind::ConnectionReset => return Err(ClientError::Closed),
+                _ => return Err(error.into()),
+            },
+        }
     }
 }
 
@@ -183,6 +213,29 @@ mod tests {
     fn a_process_that_runs_or_is_none_is_not_stopped() {
         for pid in [std::process::id(), u32::MAX] {
             assert!(!is_stopped(pid), "{pid}");
+        }
+    }
+
+    #[test]
+    fn frames_arrive_whole_however_they_are_cut() {
+        use std::io::Write;
+        let lengths = [1, 2, 24, INBOX_BYTES - 3, INBOX_BYTES - 2, INBOX_BYTES - 1, INBOX_BYTES];
+        let frames: Vec<Vec<u8>> =
+            lengths.iter().chain(&[5_000, 1, 65_535]).map(|len| vec![*len as u8; *len]).collect();
+        let mut sent = Vec::new();
+        frames.iter().for_each(|payload| frame::write(payload, &mut sent).unwrap());
+        for cut in [1, 3, INBOX_BYTES - 1, INBOX_BYTES, INBOX_BYTES + 1, sent.len()] {
+            let (stream, mut other) = UnixStream::pair().unwrap();
+            let (awaited, inbox) = (Awaited::default(), [0; INBOX_BYTES]);
+            let mut line = Line { stream, inbox, unread: 0..0, awaited, silence_max: None };
+            std::thread::scope(|scope| {
+                let sent = &sent;
+                scope.spawn(move || sent.chunks(cut).try_for_each(|part| other.write_all(part)));
+                for frame in &frames {
+                    assert!(line.read_frame().unwrap() == *frame, "{} cut by {cut}", frame.len());
+                }
+                assert!(matches!(line.read_frame(), Err(ClientError::Closed)));
+            });
         }
     }
 
