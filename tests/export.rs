@@ -347,6 +347,24 @@ fn github_masks_each_line_and_reads_each_value_from_its_file() {
 }
 
 #[test]
+fn masks_never_go_into_the_file_that_the_values_are_in() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "s3cret");
+    let file = sandbox.path("w/env");
+    let refused = |script: &str| {
+        fs::write(&file, "BEFORE=1\n").unwrap();
+        let named = sandbox.sh(script).env("GITHUB_ENV", &file).env("GITHUB_OUTPUT", &file);
+        named.done().code(1).mentions("leave `>> \"$GITHUB_ENV\"` out").end();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "BEFORE=1\n", "{script}");
+    };
+    refused("\"$PDS\" export --format github a >> \"$GITHUB_ENV\"");
+    refused("ln env link; \"$PDS\" export --format github a >> link");
+    refused("\"$PDS\" export --format github -o other a >> \"$GITHUB_OUTPUT\"");
+    refused("unset GITHUB_ENV GITHUB_OUTPUT; \"$PDS\" export --format github -o env a >> env");
+    sandbox.sh("\"$PDS\" export --format github -o other a > masks").done().code(0).end();
+}
+
+#[test]
 fn what_goes_out_comes_in_the_same() {
     let values = everything();
     let sandbox = holding(&values);
@@ -446,6 +464,55 @@ fn a_file_is_private_whole_and_never_in_the_place_of_another() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "A=2\n");
     assert_ne!(inode(&file), before, "another file, not the old one written over");
     assert_eq!(fs::read_dir(sandbox.path("w")).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn nothing_but_a_file_is_ever_replaced_by_one() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("A", "1");
+    fs::create_dir(sandbox.path("w/folder")).unwrap();
+    sandbox.sh("mkfifo fifo; : > there; ln -s there link; ln -s nowhere dangling").ok();
+    let listening = UnixListener::bind(sandbox.path("w/socket")).unwrap();
+    let mut kinds = vec!["folder", "fifo", "link", "dangling", "socket"];
+    if is_root() && sandbox.sh("mknod device c 1 7").done().status() == 0 {
+        kinds.push("device");
+    }
+    let kind = |name: &str| fs::symlink_metadata(sandbox.path("w").join(name)).unwrap().file_type();
+    for name in kinds {
+        let before = kind(name);
+        for more in [&[][..], &["--force"]] {
+            let export = [&["export", "A", "--output", name], more].concat();
+            let refused = sandbox.pds(export).done().code(1).stdout("");
+            refused.mentions(&format!("`{name}` is a")).mentions("which no file replaces").end();
+        }
+        let backup = sandbox.pds(["backup", name]).done().code(1).stdout("");
+        backup.mentions(&format!("`{name}` is a")).end();
+        assert_eq!(kind(name), before, "{name}");
+    }
+    assert_eq!(fs::read(sandbox.path("w/there")).unwrap(), b"");
+    sandbox.pds(["export", "A", "-o", "/dev/stdout", "--force"]).done().code(1).stdout("").end();
+    drop(listening);
+}
+
+#[test]
+fn a_dash_is_standard_output_and_never_a_file() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("A", "1");
+    assert_eq!(sandbox.pds(["export", "A", "-o", "-"]).text(), "A=1\n");
+    for command in ["backup", "restore"] {
+        let refused = sandbox.pds([command, "-"]).done().code(2).stdout("");
+        refused.mentions("a backup is a file that is read back, and no stream").end();
+    }
+    assert!(!sandbox.path("w/-").exists());
+}
+
+#[test]
+fn an_error_names_the_file_that_the_person_named() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("A", "1");
+    let said = "pds: can't use `gone/x`: No such file or directory (os error 2)\n";
+    sandbox.pds(["backup", "gone/x"]).done().code(1).says(said).end();
+    sandbox.pds(["export", "A", "-o", "gone/x"]).done().code(1).says(said).end();
 }
 
 #[test]

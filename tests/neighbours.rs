@@ -122,6 +122,23 @@ fn a_task_of_mise_gets_what_it_asks_for() {
     try_page("mise.md");
 }
 
+/// The runner would print a value that is in its file and not masked.
+#[test]
+fn a_step_of_github_actions_masks_what_it_passes_on() {
+    let page = fs::read_to_string(source().join("examples/github-actions.md")).unwrap();
+    let typed = page.lines().find_map(|line| line.trim().strip_prefix("run: pds export"));
+    let sandbox = Sandbox::ready();
+    sandbox.set("app/token", "s3cret/4711");
+    fs::write(sandbox.path("w/github-env"), "").unwrap();
+    let step = sandbox.sh(&format!("\"$PDS\" export{}", typed.unwrap()));
+    let step = step.env("GITHUB_ENV", sandbox.path("w/github-env")).done().code(0);
+    step.stdout("::add-mask::s3cret/4711\n").says("").end();
+    let text = fs::read_to_string(sandbox.path("w/github-env")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("API_TOKEN<<") && lines[1] == "s3cret/4711", "{text}");
+    assert_eq!(lines.len(), 3, "{text}");
+}
+
 #[test]
 fn every_page_is_tried_or_has_nothing_to_type() {
     let tried = include_str!("neighbours.rs");

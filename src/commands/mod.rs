@@ -92,6 +92,19 @@ pub enum CommandError {
     /// Something is where a file was to be written.
     #[error("`{}` exists already", crate::say::escaped(&.0.to_string_lossy()))]
     FileExists(PathBuf),
+    /// What is there is no file that another could take the place of.
+    #[error("`{}` is {what}, which no file replaces", crate::say::escaped(&path.to_string_lossy()))]
+    NotReplaced {
+        /// Which.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A backup to or from a stream.
+    #[error("a backup is a file that is read back, and no stream")]
+    NoStream,
     /// A file is no backup that can be used.
     #[error("`{}` {problem}", crate::say::escaped(&path.to_string_lossy()))]
     NotABackup {

@@ -43,10 +43,12 @@ impl CommandError {
             | Self::OtherProfile { .. }
             | Self::NoExpiry(_)
             | Self::UnknownFormat(_)
+            | Self::NoStream
             | Self::NotATime { .. } => "usage",
             Self::File { .. } => "file-unusable",
             Self::FileTooLong => "file-too-long",
             Self::FileExists(_) => "file-exists",
+            Self::NotReplaced { .. } => "file-unusable",
             Self::NotABackup { .. } => "not-a-backup",
             Self::VaultExists(_) => "vault-exists",
             Self::NoVersion { .. } => "no-version",
@@ -107,6 +109,8 @@ impl CommandError {
             Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
             Self::FileTooLong => "split it into several",
             Self::FileExists(_) => "choose another name, or remove it",
+            Self::NotReplaced { instead, .. } => instead,
+            Self::NoStream => "give it a name; `./-` is a file too",
             Self::NotABackup { .. } => "try an earlier backup; nothing was changed",
             Self::VaultExists(_) => "--replace puts the backup in its place",
             Self::OtherProfile { .. } => "leave `-p` out",
@@ -131,6 +135,7 @@ impl CommandError {
             | Self::UnknownFormat(_)
             | Self::OtherProfile { .. }
             | Self::NoExpiry(_)
+            | Self::NoStream
             | Self::NotATime { .. } => 2,
             Self::TrailNotChecked { .. } => 3,
             _ => 1,

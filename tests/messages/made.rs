@@ -253,6 +253,10 @@ fn command() -> Vec<Error> {
     use CommandError::*;
     let key = || "db/password".to_owned();
     let backup = || path("work.pds-backup");
+    let not_replaced = |name, what| {
+        let instead = "choose another name, or redirect standard output there";
+        NotReplaced { path: path(name), what, instead }
+    };
     let unusable = |problem| NotABackup { path: backup(), problem };
     let all = [
         NotAKey { key: "db//password".into(), reason: InvalidKey::EmptySegment },
@@ -275,6 +279,12 @@ fn command() -> Vec<Error> {
         File { path: path("/home/me/value"), error: denied() },
         FileTooLong,
         FileExists(backup()),
+        not_replaced("/dev/stdout", "a symbolic link"),
+        not_replaced("/dev/full", "a device"),
+        not_replaced("pipe", "a FIFO"),
+        not_replaced("listening", "a socket"),
+        NotReplaced { path: path("here"), what: "a folder", instead: "choose another name" },
+        NoStream,
         unusable(self::NotABackup::Foreign),
         unusable(self::NotABackup::Newer(2)),
         unusable(self::NotABackup::Length),
@@ -371,6 +381,7 @@ fn export() -> Vec<Error> {
         Names(clashes),
         NotAKubernetesName,
         NoGithubFile,
+        MasksInFile,
         Terminal,
     ];
     all.into_iter().map(|error| CommandError::from(error).into()).collect()

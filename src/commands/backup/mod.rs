@@ -15,7 +15,10 @@ pub use container::NotABackup;
 use container::{Head, Writer};
 
 use super::{
-    CommandError, beside::Beside, change, passwords_of, print, profile_of, progress::Progress,
+    CommandError,
+    beside::{Beside, may_replace},
+    change, passwords_of, print, profile_of,
+    progress::Progress,
 };
 use crate::{
     cli,
@@ -33,6 +36,10 @@ use crate::{
 pub(super) fn backup(options: &cli::Backup, home: &Home) -> Result<(), Error> {
     let profile = profile_of(&options.profile)?;
     let passwords = passwords_of(&options.password)?;
+    if is_stream(&options.file) {
+        return Err(CommandError::NoStream.into());
+    }
+    may_replace(&options.file, "choose another name")?;
     if options.file.symlink_metadata().is_ok() {
         return Err(CommandError::FileExists(options.file.clone()).into());
     }
@@ -53,8 +60,8 @@ pub(super) fn backup(options: &cli::Backup, home: &Home) -> Result<(), Error> {
     })?;
     let file = writer.finish().map_err(|error| beside.failed(error))?;
     file.sync_all().map_err(|error| beside.failed(error))?;
-    verify(&beside.path)?;
-    beside.rename(&options.file)?;
+    verify(&beside.path, &options.file)?;
+    beside.rename()?;
     if options.list {
         let names: String = taken.names.iter().flat_map(|name| [*name, "\n"]).collect();
         print(names.as_bytes())?;
@@ -116,17 +123,25 @@ fn malformed() -> Error {
     AskError::from(ClientError::Malformed).into()
 }
 
-/// Reads a backup once and says what it is.
-fn verify(path: &Path) -> Result<Head, CommandError> {
-    let failed = |error| CommandError::File { path: path.to_owned(), error };
+/// Whether `path` means standard input or output elsewhere.
+fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads a backup once and says what it is, under the name that a person knows it by.
+fn verify(path: &Path, name: &Path) -> Result<Head, CommandError> {
+    let failed = |error| CommandError::File { path: name.to_owned(), error };
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let verified = container::verify(BufReader::new(file), bytes).map_err(failed)?;
-    verified.map_err(|problem| CommandError::NotABackup { path: path.to_owned(), problem })
+    verified.map_err(|problem| CommandError::NotABackup { path: name.to_owned(), problem })
 }
 
 pub(super) fn restore(options: &cli::Restore, home: &Home) -> Result<(), Error> {
-    let head = verify(&options.file)?;
+    if is_stream(&options.file) {
+        return Err(CommandError::NoStream.into());
+    }
+    let head = verify(&options.file, &options.file)?;
     let profile = head.profile.clone();
     if let Some(named) = options.profile.clone().filter(|named| *named != profile) {
         return Err(CommandError::OtherProfile { backup: profile, named }.into());

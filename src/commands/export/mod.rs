@@ -81,6 +81,9 @@ pub enum ExportError {
     /// `github` with nowhere to write to.
     #[error("`github` writes to the file that GITHUB_ENV names, which is not set")]
     NoGithubFile,
+    /// Masks would go where the runner looks for values, and reads none.
+    #[error("standard output is the file that the values go to, and masks in it hide nothing")]
+    MasksInFile,
     /// A terminal, and nobody who may be asked.
     #[error("standard output is a terminal, and the values would be seen")]
     Terminal,
@@ -131,6 +134,7 @@ impl ExportError {
             Self::Names(_) => "name-clash",
             Self::Unfit(_) => "value-unfit",
             Self::NoGithubFile => "no-github-file",
+            Self::MasksInFile => "masks-in-file",
             Self::Terminal => "terminal",
         }
     }
@@ -149,6 +153,10 @@ impl ExportError {
             Self::Unfit(all) => all.iter().map(Unfit::told).collect(),
             Self::NoGithubFile => {
                 vec![Told::new(self, hint("--output \"$GITHUB_OUTPUT\", or run it in a step"))]
+            }
+            Self::MasksInFile => {
+                let own = "leave `>> \"$GITHUB_ENV\"` out: pds writes to that file by itself";
+                vec![Told::new(self, hint(own))]
             }
             Self::Terminal => {
                 vec![Told::new(self, hint("--output FILE writes a file; --yes shows them"))]

@@ -4,16 +4,25 @@ use std::{
     env,
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 use super::{ExportError, Named, form::Format, write};
 use crate::{
     cli,
-    commands::{CommandError, beside::Beside},
+    commands::{
+        CommandError,
+        beside::{Beside, may_replace},
+    },
     secret::SecureBuffer,
 };
+
+/// Of what no file may take the place of.
+const INSTEAD: &str = "choose another name, or redirect standard output there";
 
 /// Where the text goes.
 pub(super) enum Place {
@@ -31,11 +40,19 @@ impl Place {
     pub(super) fn new(options: &cli::Export, format: Format) -> Result<Self, CommandError> {
         let named = options.output.clone();
         if format == Format::Github {
-            let set = || env::var_os("GITHUB_ENV").filter(|p| !p.is_empty()).map(PathBuf::from);
-            let path = named.or_else(set).ok_or(ExportError::NoGithubFile)?;
+            let set = [env::var_os("GITHUB_ENV"), env::var_os("GITHUB_OUTPUT")];
+            let [to, output] = set.map(|p| p.filter(|p| !p.is_empty()).map(PathBuf::from));
+            let path = named.or_else(|| to.clone()).ok_or(ExportError::NoGithubFile)?;
+            let mut files = [Some(path.clone()), to, output].into_iter().flatten();
+            if files.any(|file| is_output(&file)) {
+                return Err(ExportError::MasksInFile.into());
+            }
             return Ok(Self::Github(path));
         }
-        let Some(path) = named else { return Ok(Self::Output) };
+        let Some(path) = named.filter(|path| path.as_os_str() != "-") else {
+            return Ok(Self::Output);
+        };
+        may_replace(&path, INSTEAD)?;
         if !options.force && path.symlink_metadata().is_ok() {
             return Err(CommandError::FileExists(path));
         }
@@ -63,7 +80,7 @@ impl Place {
                 file.write_all(text.as_slice())
                     .and_then(|()| file.sync_all())
                     .map_err(|error| beside.failed(error))?;
-                if *replace { beside.replace(path) } else { beside.rename(path) }
+                if *replace { beside.replace(INSTEAD) } else { beside.rename() }
             }
             Self::Github(path) => {
                 // Masked first: what is not yet known to the runner it would print.
@@ -76,6 +93,16 @@ impl Place {
             }
         }
     }
+}
+
+/// Whether standard output is this very file, by whatever name.
+fn is_output(path: &Path) -> bool {
+    let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let (Ok(output), Ok(file)) = (output.and_then(|output| output.metadata()), path.metadata())
+    else {
+        return false;
+    };
+    file.is_file() && (output.dev(), output.ino()) == (file.dev(), file.ino())
 }
 
 /// Straight to the descriptor: Rust's own standard output keeps what passes through it.
