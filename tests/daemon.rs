@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Outcome, Sandbox, is_root, until};
+use crate::support::{Outcome, Sandbox, is_root, program, until};
 
 #[test]
 fn twelve_commands_at_once_start_one_daemon() {
@@ -232,4 +232,60 @@ fn a_command_that_needs_a_daemon_which_cannot_start_ends_with_6() {
     sandbox.config("histroy = 3\n");
     let told = sandbox.pds(["list", "--no-prompt"]).done().code(6);
     told.mentions("pds: the daemon did not start: ").mentions("config.toml:1:1").end();
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_log_lines_and_nothing_else() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v").stop();
+    let password = sandbox.password("default");
+    let password = password.to_str().unwrap();
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for stderr in [Stdio::from(full), Stdio::from(gone)] {
+        let mut command = sandbox.command(program());
+        command.arg("daemon").env("PDS_LOG", "trace").stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut ready = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        sandbox.pds(["unlock", "--password-file", password]).ok();
+        assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
+        sandbox.pds(["get", "absent"]).done().code(4).end();
+        sandbox.pds(["lock"]).ok();
+        sandbox.pds(["get", "k", "--no-prompt"]).done().code(3).end();
+        sandbox.stop();
+        Outcome::of(child).code(0).end();
+    }
+}
+
+#[test]
+fn a_daemon_whose_log_file_cannot_be_written_serves_on_and_logs_again_once_it_can() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v").stop();
+    let (log, password) = (sandbox.home("state/log"), sandbox.password("default"));
+    let works = || {
+        sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
+        for _ in 0..3 {
+            assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v");
+            sandbox.pds(["get", "absent"]).done().code(4).end();
+        }
+        sandbox.daemon_pid()
+    };
+    fs::remove_file(&log).unwrap();
+    // As a disk that is full: it can be opened, and every write fails.
+    let full = sandbox.program("mknod", [log.to_str().unwrap(), "c", "1", "7"]).done();
+    if full.status() == 0 {
+        works();
+        sandbox.stop();
+        fs::remove_file(&log).unwrap();
+    } else {
+        eprintln!("skipped in part: only root makes devices");
+    }
+    fs::create_dir(&log).unwrap();
+    let pid = works();
+    fs::remove_dir(&log).unwrap();
+    sandbox.pds(["lock"]).ok();
+    assert_eq!(sandbox.daemon_pid(), pid, "it is the same one");
+    assert!(fs::read_to_string(&log).unwrap().contains("lock"), "it logs again");
 }

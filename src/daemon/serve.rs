@@ -64,7 +64,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         announce();
         return Ok(());
     };
-    log::begin(home, options)?;
+    log::begin(home, options);
     let landlock = confine::confine(home)?;
     if let Err(error) = Vault::remove_uploads(&home.vaults()) {
         tracing::warn!(%error, "can't remove what an earlier daemon left");
