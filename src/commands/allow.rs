@@ -1,9 +1,9 @@
 //! `allow` and `disallow`: given on purpose, they ask no more.
 
-use super::{CommandError, expiry::stamp, passwords_of, print};
+use super::{expiry::stamp, passwords_of, print};
 use crate::{
     cli,
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
     run::{
@@ -41,10 +41,10 @@ fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
     let (mut text, mut objects) = (String::new(), Vec::new());
     for profile in run::plan::profiles(&options.profile, None).map_err(RunError::from)? {
         let about = [Wanted { profiles: vec![&profile], key: "" }];
-        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut buffer = SecureBuffer::new()?;
         let answer = asker.ask(&Request::Approvals(&profile), &about, &mut buffer)?;
         let Response::Approvals(rows) = answer else {
-            return Err(AskError::from(ClientError::Malformed).into());
+            return Err(ClientError::Malformed.into());
         };
         rows.iter().for_each(|row| text.push_str(&format!("{}\n", escaped(row.path))));
         objects.extend(rows.iter().map(|row| {

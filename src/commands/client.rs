@@ -63,13 +63,13 @@ fn enrol(
     file: &mut File,
     path: &Path,
 ) -> Result<(), Error> {
-    let mut pair = KeyPair::generate().map_err(CommandError::from)?;
+    let mut pair = KeyPair::generate()?;
     let key = *pair.public();
     let asked = ClientAdd { name, key: StaticKey(key), uid, grants: grants.to_vec() };
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let answer = ask(&Request::ClientAdd(asked), name, home, &mut buffer)?;
     let Response::ClientAdded(added) = answer else { return Err(ClientError::Malformed.into()) };
-    pair.remember(&added.daemon.0).map_err(CommandError::from)?;
+    pair.remember(&added.daemon.0)?;
     write(&pair, &added, file)
         .map_err(|error| CommandError::File { path: path.to_owned(), error })?;
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -116,7 +116,7 @@ fn rows(text: &str) -> Result<Vec<GrantRow<'_>>, CommandError> {
 }
 
 fn list(options: &cli::ClientList, home: &Home) -> Result<(), Error> {
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let answer = ask(&Request::ClientList, "", home, &mut buffer)?;
     let Response::Clients(rows) = answer else { return Err(ClientError::Malformed.into()) };
     let text = match options.json {
@@ -172,7 +172,7 @@ fn fingerprint(key: &PublicStaticKey) -> String {
 }
 
 fn revoke(options: &cli::ClientRevoke, home: &Home) -> Result<(), Error> {
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     match ask(&Request::ClientRevoke(&options.name), &options.name, home, &mut buffer)? {
         Response::Done => Ok(()),
         _ => Err(ClientError::Malformed.into()),

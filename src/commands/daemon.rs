@@ -6,7 +6,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::CommandError;
 use crate::{
     cli,
     client::{AskError, Client, ClientError, Refusal, daemon_environment, daemon_program},
@@ -41,7 +40,7 @@ pub(super) fn stop(home: &Home) -> Result<(), Error> {
         Err(ClientError::NoDaemon) => return Ok(()),
         other => other?,
     };
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     client.exchange(&Request::Stop, &mut buffer)?;
     match message::decode(buffer.as_slice()) {
         Ok(Response::Done) => {}
@@ -49,7 +48,7 @@ pub(super) fn stop(home: &Home) -> Result<(), Error> {
             let refused = problems.iter().map(|problem| Refusal::new(*problem, "", ""));
             return Err(AskError::Refused(refused.collect()).into());
         }
-        _ => return Err(AskError::from(ClientError::Malformed).into()),
+        _ => return Err(ClientError::Malformed.into()),
     }
     // It closes the connection by ending, after which a new one can start.
     match client.exchange(&Request::Status, &mut buffer) {

@@ -3,7 +3,7 @@
 use super::{CommandError, check_key, passwords_of, print, profile_of, versions};
 use crate::{
     cli,
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
     secret::{OutOfSecretMemory, SecureBuffer, encode},
@@ -21,8 +21,8 @@ pub(super) fn get(options: &cli::Get, home: &Home) -> Result<(), Error> {
         None => Request::Get(at),
     };
     let about = [Wanted { profiles: vec![&profile], key: &options.key }];
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
-    let malformed = || Error::from(AskError::from(ClientError::Malformed));
+    let mut buffer = SecureBuffer::new()?;
+    let malformed = || Error::from(ClientError::Malformed);
     let answer = asker.ask(&request, &about, &mut buffer);
     let answer = answer.map_err(|error| versions::missing(error.into(), options.version))?;
     let Response::Values(values) = answer else {

@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 
 use super::{
-    CommandError,
     expiry::{self, stamp},
     passwords_of, print, profile_of,
 };
 use crate::{
     cli,
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
     secret::SecureBuffer,
@@ -21,9 +20,9 @@ pub(super) fn list(options: &cli::List, home: &Home) -> Result<(), Error> {
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
     let about = [Wanted { profiles: vec![&profile], key: "" }];
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let Response::Keys(rows) = asker.ask(&Request::List(&profile), &about, &mut buffer)? else {
-        return Err(AskError::from(ClientError::Malformed).into());
+        return Err(ClientError::Malformed.into());
     };
     let text = match options.json {
         true => as_json(&rows),

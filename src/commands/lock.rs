@@ -1,9 +1,9 @@
 //! `unlock` and `lock`.
 
-use super::{CommandError, passwords_of, profile_of};
+use super::{passwords_of, profile_of};
 use crate::{
     cli,
-    client::{AskError, Asker, Client, ClientError, Passwords, Wanted},
+    client::{Asker, Client, ClientError, Passwords, Wanted},
     error::Error,
     home::Home,
     secret::SecureBuffer,
@@ -27,9 +27,9 @@ pub(super) fn lock(options: &cli::Lock, home: &Home) -> Result<(), Error> {
     let mut asker = Asker::with(home, &passwords, client);
     let profile = options.profile.as_deref();
     let about = [Wanted { profiles: profile.into_iter().collect(), key: "" }];
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     match asker.ask(&Request::Lock(profile), &about, &mut buffer)? {
         Response::Done => Ok(()),
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }

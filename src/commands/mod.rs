@@ -230,6 +230,12 @@ pub enum CommandError {
     OutOfSecretMemory(#[from] OutOfSecretMemory),
 }
 
+impl From<OutOfSecretMemory> for Error {
+    fn from(error: OutOfSecretMemory) -> Self {
+        Self::Command(error.into())
+    }
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -312,11 +318,11 @@ fn change(
     profile: &str,
     key: &str,
 ) -> Result<(), Error> {
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let about = [Wanted { profiles: vec![profile], key }];
     match asker.ask(request, &about, &mut buffer)? {
         Response::Done => Ok(()),
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CommandError, print};
+use super::print;
 use crate::{
     cli,
     client::{AskError, Client, ClientError, Refusal},
@@ -18,7 +18,7 @@ pub(super) fn status(options: &cli::Status, home: &Home) -> Result<(), Error> {
         Err(ClientError::NoDaemon) => return none(options),
         other => other?,
     };
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     client.exchange(&Request::Status, &mut buffer)?;
     let answer = message::decode(buffer.as_slice()).map_err(|_| ClientError::Malformed)?;
     let status = match answer {

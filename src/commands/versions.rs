@@ -20,10 +20,10 @@ pub(super) fn history(options: &cli::History, home: &Home) -> Result<(), Error> 
     let mut asker = Asker::new(home, &passwords);
     let request = Request::History(KeyInProfile { profile: &profile, key: &options.key });
     let about = [Wanted { profiles: vec![&profile], key: &options.key }];
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let answer = asker.ask(&request, &about, &mut buffer);
     let Response::Versions(rows) = answer.map_err(|error| not_there(error.into()))? else {
-        return Err(AskError::from(ClientError::Malformed).into());
+        return Err(ClientError::Malformed.into());
     };
     let text = if options.json { as_json(&rows) } else { as_text(&rows) };
     Ok(print(text.as_bytes())?)

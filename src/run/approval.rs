@@ -170,7 +170,7 @@ pub fn approve(
         let mut buffer = SecureBuffer::new()?;
         match asker.ask(&request, &about, &mut buffer)? {
             Response::Done => {}
-            _ => return Err(AskError::from(ClientError::Malformed).into()),
+            _ => return Err(ClientError::Malformed.into()),
         }
     }
     Ok(())

@@ -143,7 +143,7 @@ fn ask(
                 }
                 asked = true;
             }
-            _ => return Err(AskError::from(ClientError::Malformed).into()),
+            _ => return Err(ClientError::Malformed.into()),
         }
     }
 }
@@ -170,12 +170,12 @@ fn wanted(secret: &Planned) -> Wanted<'_> {
 /// Makes an absent value and stores it. If somebody else was faster, theirs counts.
 fn generate(secret: &Planned, asker: &mut Asker<'_>) -> Result<SecureBytes, RunError> {
     let Some(profile) = secret.profiles.last() else {
-        return Err(AskError::from(ClientError::Malformed).into());
+        return Err(ClientError::Malformed.into());
     };
     let at = KeyInProfile { profile, key: &secret.key };
     let about = [wanted(secret)];
     let Some(form) = &secret.generate else {
-        return Err(AskError::from(ClientError::Malformed).into());
+        return Err(ClientError::Malformed.into());
     };
     let value = form.make()?;
     let set = Request::Set(Set {
@@ -193,8 +193,8 @@ fn generate(secret: &Planned, asker: &mut Asker<'_>) -> Result<SecureBytes, RunE
     match asker.ask(&Request::Get(at), &about, &mut buffer)? {
         Response::Values(values) => match values.as_slice() {
             [Some(value)] => Ok(SecureBytes::copy_from(value.0)?),
-            _ => Err(AskError::from(ClientError::Malformed).into()),
+            _ => Err(ClientError::Malformed.into()),
         },
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }

@@ -152,7 +152,7 @@ impl Look {
                     open.drain(..now);
                 }
                 Response::Refused(problems) => self.leave_out(&mut open, &problems)?,
-                _ => return Err(AskError::from(ClientError::Malformed).into()),
+                _ => return Err(ClientError::Malformed.into()),
             }
             if open.is_empty() {
                 return Ok(());
@@ -204,7 +204,7 @@ impl Look {
             }
         }
         if refused.is_empty() {
-            return Err(AskError::from(ClientError::Malformed).into());
+            return Err(ClientError::Malformed.into());
         }
         let mut n = 0;
         open.retain(|_| {
@@ -264,7 +264,7 @@ fn profiles(asker: &mut Asker<'_>) -> Result<Option<BTreeMap<TrustProfileName, b
             let about = problems.iter().map(|problem| Refusal::new(*problem, "", ""));
             return Err(AskError::Refused(about.collect()).into());
         }
-        _ => return Err(AskError::from(ClientError::Malformed).into()),
+        _ => return Err(ClientError::Malformed.into()),
     };
     let known = status.profiles.iter().filter_map(|known| {
         let name = TrustProfileName::new(known.profile).ok()?;

@@ -32,7 +32,7 @@ use std::{
 
 use crate::{
     cli,
-    client::{AskError, Asker, Passwords},
+    client::{AskError, Asker, ClientError, Passwords},
     config::ConfigError,
     home::Home,
     say::{self, Told, escaped},
@@ -98,6 +98,12 @@ pub enum RunError {
     /// There is no memory for the values.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+impl From<ClientError> for RunError {
+    fn from(error: ClientError) -> Self {
+        Self::Ask(error.into())
+    }
 }
 
 impl RunError {

@@ -3,7 +3,7 @@
 use crate::{
     cli::AuditShow,
     client::{Asker, Client, ClientError, Passwords},
-    commands::{CommandError, print},
+    commands::print,
     error::Error,
     home::Home,
     say::escaped,
@@ -16,7 +16,7 @@ pub(super) fn running(options: &AuditShow, home: &Home) -> Result<(), Error> {
     let client = Client::connect(home)?;
     let passwords = Passwords::default();
     let mut asker = Asker::with(home, &passwords, client);
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let Response::Running(runs) = asker.ask(&Request::AuditRunning, &[], &mut buffer)? else {
         return Err(ClientError::Malformed.into());
     };

@@ -15,7 +15,7 @@ pub(super) fn verify(options: &AuditVerify, home: &Home) -> Result<(), Error> {
     // No source of passwords: which profile to unlock is the person's to choose.
     let passwords = Passwords::default();
     let mut asker = Asker::new(home, &passwords);
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let about = [Wanted { profiles: Vec::new(), key: "" }];
     let Response::AuditReport(report) = asker.ask(&Request::AuditVerify, &about, &mut buffer)?
     else {

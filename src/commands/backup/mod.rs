@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cli,
-    client::{AskError, Asker, ClientError, Wanted, profile_option},
+    client::{Asker, ClientError, Wanted, profile_option},
     error::Error,
     home::Home,
     say::{hint, note},
@@ -44,7 +44,7 @@ pub(super) fn backup(options: &cli::Backup, home: &Home) -> Result<(), Error> {
         return Err(CommandError::FileExists(options.file.clone()).into());
     }
     let mut asker = Asker::new(home, &passwords);
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let request = Request::Backup(Backup { profile: &profile, offset: None, names: options.list });
     let taken = part(&mut asker, &request, &profile, &mut buffer)?;
     let secrets = taken.secrets;
@@ -93,7 +93,7 @@ fn receive(
     let mut progress = Progress::new(head.database_bytes);
     let mut offset = 0;
     while offset < head.database_bytes {
-        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut buffer = SecureBuffer::new()?;
         let request = Request::Backup(Backup { profile, offset: Some(offset), names: false });
         let piece = part(asker, &request, profile, &mut buffer)?.bytes.0;
         if piece.is_empty() {
@@ -120,7 +120,7 @@ fn part<'b>(
 }
 
 fn malformed() -> Error {
-    AskError::from(ClientError::Malformed).into()
+    ClientError::Malformed.into()
 }
 
 /// Whether `path` means standard input or output elsewhere.
@@ -154,7 +154,7 @@ pub(super) fn restore(options: &cli::Restore, home: &Home) -> Result<(), Error> 
     let password = passwords.of(&profile, true)?;
     let mut asker = Asker::new(home, &passwords);
     send(&mut asker, options, &head)?;
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let request = Request::RestoreCommit(RestoreCommit { password: Plaintext(password.expose()) });
     let about = [Wanted { profiles: vec![&profile], key: "" }];
     let Response::Restored(secrets) = asker.ask(&request, &about, &mut buffer)? else {

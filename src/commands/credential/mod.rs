@@ -61,9 +61,9 @@ impl Helper<'_> {
             let (key, profile) = (self.key.clone(), self.profile.clone());
             return Err(CommandError::UnfitCredential { key, profile }.into());
         }
-        let mut out = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut out = SecureBuffer::new()?;
         for part in [b"username=", username, b"\npassword=", stored.password, b"\n"] {
-            out.extend(part).map_err(CommandError::from)?;
+            out.extend(part)?;
         }
         Ok(super::print(out.as_slice())?)
     }
@@ -80,9 +80,9 @@ impl Helper<'_> {
                 return Ok(());
             }
         }
-        let mut value = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut value = SecureBuffer::new()?;
         for part in [b"username=", username, b"\npassword=", password, b"\n"] {
-            value.extend(part).map_err(CommandError::from)?;
+            value.extend(part)?;
         }
         let at = KeyInProfile { profile: &self.profile, key: &self.key };
         let value = Plaintext(value.as_slice());
@@ -111,19 +111,18 @@ impl Helper<'_> {
     fn value(&mut self) -> Result<Option<SecureBuffer>, Error> {
         let at = KeyInProfile { profile: &self.profile, key: &self.key };
         let about = [Wanted { profiles: vec![&self.profile], key: &self.key }];
-        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut buffer = SecureBuffer::new()?;
         let answer = match self.asker.ask(&Request::Get(at), &about, &mut buffer) {
             Err(AskError::Refused(all)) if all.iter().all(|r| r.reason == Reason::NotFound) => {
                 return Ok(None);
             }
             other => other?,
         };
-        let malformed = || Error::from(AskError::from(ClientError::Malformed));
+        let malformed = || Error::from(ClientError::Malformed);
         let Response::Values(values) = answer else { return Err(malformed()) };
         let [Some(value)] = values.as_slice() else { return Err(malformed()) };
-        let mut kept = SecureBuffer::with_capacity(value.0.len().min(VALUE_MAX_BYTES))
-            .map_err(CommandError::from)?;
-        kept.extend(value.0).map_err(CommandError::from)?;
+        let mut kept = SecureBuffer::with_capacity(value.0.len().min(VALUE_MAX_BYTES))?;
+        kept.extend(value.0)?;
         Ok(Some(kept))
     }
 }

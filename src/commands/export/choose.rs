@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Clash, ExportError};
 use crate::{
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Asker, ClientError, Wanted},
     commands::CommandError,
     error::Error,
     run::{pattern, variable::VariableName},
@@ -72,10 +72,10 @@ fn list(profiles: &[TrustProfileName], asker: &mut Asker<'_>) -> Result<BTreeSet
     let mut keys = BTreeSet::new();
     for profile in profiles {
         let about = [Wanted { profiles: vec![profile], key: "" }];
-        let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+        let mut buffer = SecureBuffer::new()?;
         match asker.ask(&Request::List(profile), &about, &mut buffer)? {
             Response::Keys(rows) => keys.extend(rows.iter().map(|row| row.key.to_owned())),
-            _ => return Err(AskError::from(ClientError::Malformed).into()),
+            _ => return Err(ClientError::Malformed.into()),
         }
     }
     Ok(keys)

@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::{COMMAND, choose::Chosen};
 use crate::{
     client::{AskError, Asker, ClientError, Wanted},
-    commands::CommandError,
     error::Error,
     secret::{SecureBuffer, TrustProfileName},
     wire::{
@@ -75,7 +74,7 @@ fn ask(
     });
     let about: Vec<Wanted<'_>> =
         chunk.iter().map(|chosen| Wanted { profiles: names.clone(), key: &chosen.key }).collect();
-    let mut text = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut text = SecureBuffer::new()?;
     let places = match asker.ask(&request, &about, &mut text)? {
         Response::Values(values) if values.len() == chunk.len() => {
             let place = |value: &Option<crate::wire::message::Plaintext<'_>>| {
@@ -86,7 +85,7 @@ fn ask(
         }
         _ => None,
     };
-    let places = places.ok_or(AskError::from(ClientError::Malformed))?;
+    let places = places.ok_or(ClientError::Malformed)?;
     let base = text.as_slice().as_ptr() as usize;
     let places = places.into_iter().map(|at| at.start - base..at.end - base).collect();
     Ok(Answer { text, places })

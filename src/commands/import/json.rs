@@ -9,8 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroize;
 
 use super::{IMPORT_MAX_ENTRIES, Imported};
-use crate::secret::{InvalidKey, validate_secret_key};
-use crate::secret::{OutOfSecretMemory, SecureBytes};
+use crate::secret::{InvalidKey, OutOfSecretMemory, SecureBytes, validate_secret_key};
 
 /// A longer name is cut off in messages.
 const NAME_SHOWN_MAX_CHARS: usize = 128;

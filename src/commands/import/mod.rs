@@ -16,7 +16,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{CommandError, passwords_of, print, profile_of, progress::Progress, read_value};
 use crate::{
     cli,
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
     run::approval,
@@ -152,10 +152,10 @@ fn keys(found: &[Imported], prefix: Option<&str>) -> Result<Vec<String>, Command
 
 fn existing(asker: &mut Asker<'_>, profile: &TrustProfileName) -> Result<BTreeSet<String>, Error> {
     let about = [Wanted { profiles: vec![profile], key: "" }];
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     match asker.ask(&Request::List(profile), &about, &mut buffer)? {
         Response::Keys(rows) => Ok(rows.iter().map(|row| row.key.to_owned()).collect()),
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use super::guess;
 use crate::{
     commands::import::{Imported, key_for},
     run::{
-        environment::MAX_ARG_STRLEN,
+        environment::{BASH_FUNCTION, MAX_ARG_STRLEN},
         refused::{self, Verdict},
         variable::VariableName,
     },
@@ -15,8 +15,6 @@ use crate::{
 const PLAIN_MAX_BYTES: usize = 4_096;
 /// A project's name is cut to this, so that each key fits.
 const PROJECT_SHOWN_BYTES: usize = 64;
-/// How a function that bash imports from the environment starts.
-const FUNCTION: &[u8] = b"() {";
 
 /// Where a value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,7 @@ fn place(name: &VariableName, value: &[u8]) -> (Place, Option<&'static str>) {
     if let Verdict::Refused(listed) = refused::judge(name, NOTHING_LIFTED) {
         return (Place::LeftOut, Some(listed.reason));
     }
-    if value.starts_with(FUNCTION) {
+    if value.starts_with(BASH_FUNCTION) {
         return (Place::LeftOut, Some("its value is a shell function"));
     }
     if name.len() + value.len() + 2 > MAX_ARG_STRLEN {

@@ -292,11 +292,11 @@ const PROFILE_FOR_SIZE: &str = "012345678901234567890123456789012345678901234567
 
 /// The keys that the vault has.
 fn stored(asker: &mut Asker<'_>, profile: &TrustProfileName) -> Result<Vec<String>, Error> {
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let about = [Wanted { profiles: vec![profile], key: "" }];
     match asker.ask(&Request::List(profile), &about, &mut buffer)? {
         Response::Keys(rows) => Ok(rows.iter().map(|row| row.key.to_owned()).collect()),
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }
 
@@ -306,7 +306,7 @@ fn is_stored(
     profile: &TrustProfileName,
     entry: &Entry,
 ) -> Result<bool, Error> {
-    let mut buffer = SecureBuffer::new().map_err(CommandError::from)?;
+    let mut buffer = SecureBuffer::new()?;
     let about = [Wanted { profiles: vec![profile], key: &entry.key }];
     let get = Request::Get(KeyInProfile { profile, key: &entry.key });
     match asker.ask(&get, &about, &mut buffer)? {
@@ -314,6 +314,6 @@ fn is_stored(
             [Some(value)] => Ok(entry.value.ct_eq(value.0)),
             _ => Ok(false),
         },
-        _ => Err(AskError::from(ClientError::Malformed).into()),
+        _ => Err(ClientError::Malformed.into()),
     }
 }

@@ -4,7 +4,7 @@ use super::{EnvironmentProblem, MAX_ARG_STRLEN, SecretValue};
 use crate::run::variable::VariableName;
 
 /// How a function that bash imports from the environment starts (CVE-2014-6271).
-const FUNCTION: &[u8] = b"() {";
+pub const BASH_FUNCTION: &[u8] = b"() {";
 
 /// One string of the environment.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl<'a> Entry<'a> {
         if self.value().contains(&0) {
             return Some(EnvironmentProblem::Nul(name.clone()));
         }
-        if self.value().starts_with(FUNCTION) {
+        if self.value().starts_with(BASH_FUNCTION) {
             return Some(EnvironmentProblem::Function(name.clone()));
         }
         (self.len() > MAX_ARG_STRLEN).then(|| EnvironmentProblem::TooLong(name.clone()))

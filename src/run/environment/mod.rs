@@ -18,8 +18,8 @@ use super::{
     variable::VariableName,
 };
 
-pub use entry::Entry;
 use entry::name_of;
+pub use entry::{BASH_FUNCTION, Entry};
 pub use limits::{MAX_ARG_STRLEN, TooLarge, kernel_limit};
 pub use problem::EnvironmentProblem;
 pub use value::SecretValue;
