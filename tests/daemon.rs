@@ -289,3 +289,14 @@ fn a_daemon_whose_log_file_cannot_be_written_serves_on_and_logs_again_once_it_ca
     assert_eq!(sandbox.daemon_pid(), pid, "it is the same one");
     assert!(fs::read_to_string(&log).unwrap().contains("lock"), "it logs again");
 }
+
+#[test]
+fn a_daemon_that_a_command_starts_holds_none_of_its_callers_pipes() {
+    let sandbox = Sandbox::ready();
+    sandbox.stop();
+    // The reader gets to the end only if nobody has kept the other one.
+    let script = "mkfifo pipe; timeout 20 cat pipe & \
+        \"$PDS\" unlock --password-file ../pw-default 7>pipe; wait $!";
+    sandbox.program("bash", ["-c", script]).done().code(0).says("").end();
+    assert!(sandbox.daemon_pid().is_some());
+}

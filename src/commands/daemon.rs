@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     home::Home,
     secret::SecureBuffer,
+    sys::process::withhold_descriptors,
     wire::message::{self, Request, Response},
 };
 
@@ -28,6 +29,8 @@ pub(super) fn daemon(options: &cli::Daemon, home: &Home) -> Result<(), Error> {
 
 /// Starts the daemon as a child of nobody: this process ends before it.
 fn start_detached(mut command: Command, home: &Home) -> Result<(), Error> {
+    // It outlives its caller: a pipe of theirs that it held would never end for its reader.
+    withhold_descriptors();
     command.arg("--detached").env_clear().envs(daemon_environment(home));
     command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(|error| ClientError::CannotStart(error.to_string()))?;

@@ -143,6 +143,24 @@ pub fn withhold_descriptor(fd: i32) {
     }
 }
 
+/// Keeps all inherited descriptors but the standard ones from the programs that this process
+/// starts from now on.
+pub fn withhold_descriptors() {
+    const FIRST: libc::c_uint = libc::STDERR_FILENO as libc::c_uint + 1;
+    /// How many a process usually may have, for kernels that can't do it in one go.
+    const USUAL_MAX: libc::c_int = 1_024;
+    // SAFETY: plain integers; only flags of descriptors change, and calls on numbers that
+    // are not open only fail.
+    unsafe {
+        let flag = libc::CLOSE_RANGE_CLOEXEC;
+        if libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flag) != 0 {
+            for fd in FIRST as libc::c_int..USUAL_MAX {
+                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+            }
+        }
+    }
+}
+
 /// The environment this process was started with: each entry as the bytes of
 /// `NAME=VALUE` with its NUL, where the kernel put them. Nothing is copied.
 pub fn environment() -> impl Iterator<Item = &'static CStr> {
