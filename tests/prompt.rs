@@ -113,8 +113,8 @@ fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
         .set("k", "v")
         .write_manifest("[secrets]\nTOKEN = \"k\"\n[vars]\nHOST = \"h\\u001b[2J\"\n");
     let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
-    terminal.expect("secret  TOKEN = `k` of default");
     terminal.expect("plain   HOST = h\\u{1b}[2J");
+    terminal.expect("secret  TOKEN = `k` of default");
     terminal.expect("approve? [y/N] ").send("n\n");
     terminal.end().0.code(125).stdout("").mentions("hint: pds allow").end();
     let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
@@ -122,6 +122,39 @@ fn run_shows_what_an_unapproved_manifest_asks_for_and_takes_only_a_yes() {
     terminal.end().0.code(0).stdout("ran\n").end();
     // Given once, it is not asked for again.
     sandbox.pds(["run", "--", "echo", "ran"]).done().code(0).stdout("ran\n").end();
+}
+
+#[test]
+fn what_is_approved_cannot_be_pushed_off_the_screen() {
+    let sandbox = Sandbox::ready();
+    let many: String = (0..60).map(|n| format!("LOG_{n} = \"info\"\n")).collect();
+    let (blanks, long) = (" ".repeat(6_000), format!("a{}b", "x".repeat(5_000)));
+    sandbox.set("k", "v").write_manifest(&format!(
+        "[secrets]\nTOKEN = \"k\"\n[vars]\nBLANKS = \"{blanks}\"\nLONG = \"{long}\"\n{many}"
+    ));
+    let mut terminal = Terminal::run(&sandbox, &["run", "--", "echo", "ran"]);
+    let shown = terminal.before("approve? [y/N] ");
+    // 24 lines of 80 characters are the smallest screen that people have.
+    let lines = |text: &str| text.lines().map(|line| line.chars().count() / 80 + 1).sum::<usize>();
+    assert!(lines(&shown) <= 24, "{shown}");
+    assert!(shown.ends_with("pds: 1 secret, 62 plain values, 2 settings in all; "), "{shown}");
+    assert!(shown.contains("  … and 54 plain values more: `pds check` lists all\r\n"), "{shown}");
+    let question = shown.rfind("pds: ").unwrap();
+    assert!(shown[..question].ends_with("  secret  TOKEN = `k` of default\r\n"), "{shown}");
+    terminal.send("n\n");
+    terminal.end().0.code(125).end();
+    let all = sandbox.pds(["check"]).done().code(1).stderr();
+    for line in [
+        "  plain   LOG_59 = info\n",
+        &format!("  plain   LONG = a{} [… 4942 more …] {}b\n", "x".repeat(39), "x".repeat(19)),
+        &format!(
+            "  plain   BLANKS = {} [… 5940 more …] {}\n",
+            "\\u{20}".repeat(40),
+            "\\u{20}".repeat(20)
+        ),
+    ] {
+        assert!(all.contains(line), "{line} in {all}");
+    }
 }
 
 #[test]

@@ -27,10 +27,7 @@ pub(super) fn allow(options: &cli::Allow, home: &Home) -> Result<(), Error> {
     plan.refuse_variables(home)?;
     let claim = Claim::new(&manifest, &plan.profiles);
     let mut text = format!("`{}` may now ask for:\n", escaped(claim.path()));
-    for line in approval::describe_all(&manifest, &plan.profiles) {
-        text.push_str(&format!("  {line}\n"));
-    }
-    for line in plan.lifted_lines() {
+    for line in approval::asks_for(&manifest, &plan).lines() {
         text.push_str(&format!("  {line}\n"));
     }
     approval::approve(&mut asker, &claim, &approval::vaults(&plan))?;

@@ -7,7 +7,8 @@ use blake2::{Blake2s256, Digest};
 
 use super::{
     RunError,
-    manifest::{Conflict, Delivery, Inherit, Item, Manifest, What},
+    listing::Listing,
+    manifest::{Item, Manifest},
     plan::Plan,
 };
 use crate::{
@@ -87,7 +88,7 @@ fn escape(bytes: &[u8], text: &mut String) {
 pub struct Missing {
     path: String,
     known: bool,
-    lines: Vec<String>,
+    asks_for: Listing,
 }
 
 impl Missing {
@@ -97,27 +98,38 @@ impl Missing {
         let digests: BTreeSet<&ItemDigest> = short.items.iter().collect();
         let items = claim.map(|claim| claim.items.as_slice()).unwrap_or_default();
         let missing = items.iter().filter(|(digest, _)| digests.contains(digest));
-        let mut lines: Vec<String> =
-            missing.map(|(_, item)| describe(item.what, &plan.profiles)).collect();
-        lines.extend(plan.lifted_lines());
+        let asks_for = Listing::new(missing.map(|(_, item)| item.what), plan);
         let path = claim.map(|claim| claim.path.clone()).unwrap_or_default();
-        Self { path, known: short.known, lines }
+        Self { path, known: short.known, asks_for }
     }
 
     /// What there is to say about it.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
+        let message = self.message(self.asks_for.lines());
+        let file = shell_words::quote(&escaped(&self.path).to_string()).into_owned();
+        vec![Told::new(message, Some(format!("pds allow {file}")))]
+    }
+
+    fn message<'l>(&self, lines: impl Iterator<Item = &'l str>) -> String {
         let path = escaped(&self.path);
         let mut message = match self.known {
             true => format!("`{path}` asks for more than you approved:"),
             false => format!("`{path}` is not approved; it asks for:"),
         };
-        for line in &self.lines {
+        for line in lines {
             message.push_str("\n  ");
             message.push_str(line);
         }
-        let file = shell_words::quote(&path.to_string()).into_owned();
-        vec![Told::new(message, Some(format!("pds allow {file}")))]
+        message
+    }
+
+    /// All of what is asked for is counted in it, because what stands above may have left
+    /// the screen.
+    fn question(&self) -> String {
+        let short = self.asks_for.shortened();
+        let message = self.message(short.iter().map(String::as_str));
+        format!("pds: {message}\npds: {} in all; approve? [y/N] ", self.asks_for)
     }
 
     /// Asks the person, and has the daemon remember a yes. False for a no, or
@@ -129,9 +141,7 @@ impl Missing {
         claim: Option<&Claim<'_>>,
     ) -> Result<bool, RunError> {
         let Some(claim) = claim.filter(|_| asker.passwords().may_ask()) else { return Ok(false) };
-        let about: Vec<_> = self.told().into_iter().map(|told| told.message).collect();
-        let question = format!("pds: {}\npds: approve? [y/N] ", about.join("\n"));
-        let answer = terminal::ask(&question);
+        let answer = terminal::ask(&self.question());
         asker.forget_connection();
         match answer {
             Ok(answer) if is_yes(&answer) => approve(asker, claim, &vaults(plan)).map(|()| true),
@@ -176,51 +186,10 @@ pub fn approve(
     Ok(())
 }
 
-/// Everything that a manifest asks for, a line each.
+/// Everything that a manifest asks for.
 #[must_use]
-pub fn describe_all(manifest: &Manifest, profiles: &[TrustProfileName]) -> Vec<String> {
-    manifest.items().iter().map(|item| describe(item.what, profiles)).collect()
-}
-
-/// One thing that is asked for, as a person reads it. Everything in it comes
-/// from the manifest, so everything is escaped.
-fn describe(what: What<'_>, profiles: &[TrustProfileName]) -> String {
-    match what {
-        What::Secret(secret) => {
-            let own = &secret.profiles;
-            let from = if own.is_empty() { profiles } else { own };
-            let from: Vec<_> = from.iter().map(TrustProfileName::as_str).collect();
-            let hidden = match secret.delivery {
-                Delivery::Hidden => ", for templates alone",
-                Delivery::Env => "",
-            };
-            let (variable, key) = (&secret.variable, &secret.key);
-            let absent = match (&secret.generate, &secret.default) {
-                (Some(how), _) => format!(", made as {how} if absent"),
-                (None, Some(default)) => format!(", `{}` if absent", escaped(default)),
-                (None, None) if !secret.required => ", if it is there".to_owned(),
-                (None, None) => String::new(),
-            };
-            format!("secret  {variable} = `{key}` of {}{hidden}{absent}", from.join(", "))
-        }
-        What::Var(name, value) => format!("plain   {name} = {}", escaped(value)),
-        What::Composed(made) => {
-            format!("made    {} = {}", made.name, escaped(&made.template.source))
-        }
-        What::Inherit(Inherit::All) => "inherit everything".to_owned(),
-        What::Inherit(Inherit::Only(patterns)) if patterns.is_empty() => {
-            "inherit nothing".to_owned()
-        }
-        What::Inherit(Inherit::Only(patterns)) => {
-            let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.as_str()).collect();
-            format!("inherit {}", escaped(&patterns.join(", ")))
-        }
-        What::Conflict(Conflict::Secret) => "a variable that is set already is replaced".to_owned(),
-        What::Conflict(Conflict::Environment) => {
-            "a variable that is set already is kept".to_owned()
-        }
-        What::Conflict(Conflict::Error) => "a variable that is set already is an error".to_owned(),
-    }
+pub fn asks_for(manifest: &Manifest, plan: &Plan<'_>) -> Listing {
+    Listing::new(manifest.items().iter().map(|item| item.what), plan)
 }
 
 #[cfg(test)]

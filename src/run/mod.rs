@@ -15,6 +15,7 @@ mod exec;
 pub mod explain;
 mod fetch;
 mod first_use;
+mod listing;
 pub mod look;
 pub mod manifest;
 pub mod pattern;

@@ -92,6 +92,7 @@ fn questions() -> String {
     let show = "show the values on this terminal? [y/N] ";
     text += &talk(&sandbox, &["export", "--format", "json", "k"], &[(show, "n")]);
     text += &talk(&sandbox, &["export", "--format", "json", "k", "--no-prompt"], &[]);
+    text += &approvals(&sandbox);
     sandbox.pds(["lock"]).ok();
     let password = "password for profile `default`: ";
     let tries = [(password, "no"), (password, "password of default")];
@@ -100,6 +101,22 @@ fn questions() -> String {
     let tries = [(password, "no"), (password, "no"), (password, "no")];
     text += &talk(&sandbox, &["get", "k"], &tries);
     text + &talk(&sandbox, &["get", "k"], &[(password, CTRL_D)])
+}
+
+/// Each kind of thing that can be asked for, once and several times.
+fn approvals(sandbox: &Sandbox) -> String {
+    let folder = fs::canonicalize(sandbox.path("w")).unwrap();
+    sandbox.config(&format!("[lift.{folder:?}]\nvariables = [\"PATH\", \"CC\"]\n"));
+    let long = format!("https://{}@example.org/  ", "x".repeat(200));
+    let vars: String = (0..11).map(|n| format!("N{n} = \"{n}\"\n")).collect();
+    let refuse = |text: &str| {
+        sandbox.write_manifest(text);
+        talk(sandbox, &["run", "--", "true"], &[("[y/N] ", "n")])
+    };
+    refuse(&format!("[secrets]\nA = \"a\"\n[vars]\nCC = \"{long}\"\n[compose]\nM = \"${{A}}\"\n"))
+        + &refuse(&format!(
+            "[vars]\nPATH = \"\"\nCC = \"cc\"\n{vars}[compose]\nM = \"1\"\nO = \"2\"\n"
+        ))
 }
 
 /// `init` where a `.env` is.
