@@ -146,6 +146,12 @@ impl Home {
         self.data.join("launcher.key")
     }
 
+    /// The files besides the socket without which the launcher can't reach a daemon.
+    #[must_use]
+    pub fn keys_of_launcher(&self) -> [PathBuf; 2] {
+        [self.daemon_public_key(), self.launcher_key()]
+    }
+
     /// The socket that the launcher connects to.
     #[must_use]
     pub fn socket(&self) -> PathBuf {

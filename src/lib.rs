@@ -102,24 +102,29 @@ fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
 /// The program `pds-daemon`, which `pds` starts. Returns the exit status.
 pub fn daemon_main() -> i32 {
     sys::process::harden();
-    let options = match cli::parse_daemon(std::env::args_os().collect()) {
-        Ok(options) => options,
+    let asked = match cli::parse_daemon(std::env::args_os().collect()) {
+        Ok(asked) => asked,
         Err(usage) => return error::Error::Usage(usage).report(false),
     };
-    let served = daemon::Options::new(&options).and_then(|options| {
+    let served = daemon::Options::new(&asked).and_then(|options| {
         let home = home::Home::from_environment()?;
         daemon::run(&home, &options)
     });
     match served {
-        Ok(()) => 0,
+        Ok(served) => {
+            if served == daemon::Served::NotIt && !asked.detached {
+                say::note("a daemon runs already, and serves on as it was started");
+            }
+            0
+        }
         Err(error) => {
             // Whoever has started a detached one reads its standard output alone.
-            if options.detached {
+            if asked.detached {
                 let _ = say::print(format!("{error}\n").as_bytes());
             } else {
-                say::note(error);
+                say::note(&error);
             }
-            1
+            if error.is_usage() { error::USAGE } else { error::NO }
         }
     }
 }

@@ -194,9 +194,7 @@ fn the_lifetime_of_values_is_the_options_then_the_variables_then_the_default() {
         Outcome::of(child).code(0).end();
     }
     for bad in ["0", "soon", "-1"] {
-        let told = sandbox.pds(["daemon", "--ttl", bad]).done();
-        assert_ne!(told.status(), 0);
-        told.end();
+        sandbox.pds(["daemon", "--ttl", bad]).done().code(2).end();
     }
 }
 
@@ -222,7 +220,9 @@ fn an_expired_value_is_fetched_again() {
 fn a_second_daemon_leaves_at_once_and_the_first_serves_on() {
     let sandbox = Sandbox::ready();
     let pid = sandbox.daemon_pid();
-    sandbox.pds(["daemon"]).done().code(0).stdout("ready\n").end();
+    let second = sandbox.pds(["daemon", "--ttl", "5"]).done().code(0).stdout("ready\n");
+    second.says("pds: a daemon runs already, and serves on as it was started\n").end();
+    assert_eq!(value_lifetime(&sandbox), 300);
     assert_eq!(sandbox.daemon_pid(), pid);
 }
 
@@ -299,4 +299,54 @@ fn a_daemon_that_a_command_starts_holds_none_of_its_callers_pipes() {
         \"$PDS\" unlock --password-file ../pw-default 7>pipe; wait $!";
     sandbox.program("bash", ["-c", script]).done().code(0).says("").end();
     assert!(sandbox.daemon_pid().is_some());
+}
+
+#[test]
+fn a_daemon_whose_socket_or_keys_are_gone_locks_everything_and_leaves() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v");
+    let password = sandbox.password("default");
+    for (n, gone) in
+        ["run", "run/pds.sock", "data/launcher.key", "data/daemon.pub"].iter().enumerate()
+    {
+        sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
+        let path = sandbox.home(gone);
+        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.unwrap();
+        // Each waits until that is true.
+        sandbox.pds([["lock", "stop", "status", "lock"][n]]).done().code(0).end();
+        assert_eq!(sandbox.daemon_pid(), None, "{gone}");
+        sandbox.pds(["get", "k", "--no-prompt"]).done().code(3).end();
+        assert!(sandbox.daemon_pid().is_some() && path.exists(), "{gone}: made anew");
+    }
+}
+
+#[test]
+fn nothing_is_called_locked_while_a_daemon_lives_that_cannot_be_reached() {
+    let sandbox = Sandbox::ready();
+    let pid = sandbox.daemon_pid().unwrap().to_string();
+    sandbox.program("kill", ["-STOP", &pid]).ok();
+    fs::remove_dir_all(sandbox.home("run")).unwrap();
+    for command in ["status", "lock", "stop"] {
+        let told = sandbox.pds([command]).done();
+        assert_ne!(told.status(), 0);
+        told.stdout("").mentions(&format!("process {pid}, is stopped")).end();
+    }
+    let doctor = sandbox.pds(["doctor"]).text_of_failure();
+    assert!(doctor.contains(&format!("process {pid}, is stopped")), "{doctor}");
+    sandbox.program("kill", ["-CONT", &pid]).ok();
+    sandbox.pds(["lock"]).ok();
+    assert_eq!(sandbox.daemon_pid(), None);
+}
+
+#[test]
+fn a_process_that_holds_the_daemons_lock_and_has_no_socket_is_named_with_the_remedy() {
+    let sandbox = Sandbox::ready();
+    sandbox.stop();
+    let lock = fs::File::open(sandbox.home("data/lock")).unwrap();
+    lock.lock().unwrap();
+    let pid = std::process::id();
+    let told = sandbox.pds(["status"]).done().code(6).stdout("");
+    told.mentions(&format!("process {pid},")).mentions(&format!("kill {pid} ends it")).end();
+    drop(lock);
+    assert_eq!(sandbox.pds(["status"]).text(), "daemon     none runs; everything is locked\n");
 }

@@ -150,3 +150,17 @@ fn a_daemon_of_another_version_is_told_and_what_ends_it() {
     assert!(hint.contains("pds stop"), "{hint}");
     assert_eq!(check(&report, "secret memory").0, "ok", "the rest is still told");
 }
+
+#[test]
+fn a_daemon_that_is_not_there_to_be_started_is_wrong_and_not_just_absent() {
+    let sandbox = Sandbox::new();
+    fs::copy(program(), sandbox.path("pds")).unwrap();
+    let mut command = sandbox.command(sandbox.path("pds"));
+    command.args(["doctor", "--json"]);
+    let (report, status) = report(command);
+    let (state, hint) = check(&report, "daemon");
+    assert_eq!(
+        (state.as_str(), hint.as_str(), status),
+        ("wrong", "install pds again, both of its files", 1)
+    );
+}

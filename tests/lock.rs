@@ -73,6 +73,20 @@ fn locking_one_profile_leaves_the_other() {
 }
 
 #[test]
+fn locking_a_profile_that_there_is_not_is_an_error_with_and_without_a_daemon() {
+    let sandbox = Sandbox::ready();
+    let unknown = "pds: there is no vault for profile `defualt`\npds: hint: pds init -p defualt\n";
+    let recorded = sandbox.recorded(|| {
+        sandbox.pds(["lock", "-p", "defualt"]).done().code(4).says(unknown).end();
+    });
+    assert_eq!(recorded, ["lock denied profile-unknown"]);
+    sandbox.pds(["list"]).ok();
+    sandbox.stop();
+    sandbox.pds(["lock", "-p", "defualt"]).done().code(4).says(unknown).end();
+    sandbox.pds(["lock", "-p", "default"]).ok();
+}
+
+#[test]
 fn a_locked_vault_is_unlocked_by_whichever_command_has_its_password() {
     let sandbox = Sandbox::ready();
     sandbox.set("k", "1").pds(["lock"]).ok();

@@ -81,7 +81,7 @@ impl Awaited {
 
 /// Whether a process is stopped, by a signal or by whoever traces it (proc_pid_stat(5)).
 /// The name before its state is in parentheses and may hold anything.
-fn is_stopped(pid: u32) -> bool {
+pub(super) fn is_stopped(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
 }

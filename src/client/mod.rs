@@ -21,7 +21,12 @@ pub use password::{PasswordError, Passwords, prompt};
 pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};
 pub use start::{daemon_environment, daemon_program};
 
-use std::{io, path::PathBuf, thread, time::Duration};
+use std::{
+    io,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     home::Home,
@@ -42,6 +47,10 @@ use line::Line;
 /// connection in the middle of a handshake; each is twice the one before, a second in all.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(512);
+
+/// How long a daemon may hold its lock and have no socket: a start takes milliseconds and a
+/// locking no longer, but a vault may be in the middle of a large import.
+const LOCKED_OUT_MAX: Duration = Duration::from_secs(10);
 
 /// Why the daemon can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +105,9 @@ pub enum ClientError {
     /// The daemon ended the connection.
     #[error("the daemon closed the connection")]
     Closed,
+    /// A daemon runs, and what leads to it is gone: its process, if that is known.
+    #[error("a daemon{} runs, and its socket, or a key that it takes, is gone", process(*.0))]
+    LockedOut(Option<u32>),
     /// The daemon's process was stopped, as by Ctrl-Z.
     #[error("the daemon, process {0}, is stopped, and answers nothing")]
     Stopped(u32),
@@ -159,6 +171,7 @@ impl ClientError {
             Self::OutOfSecretMemory(_) => "out-of-secret-memory",
             Self::NoKeyring(_) | Self::NoIpcKey(_) | Self::FieldForged => "field-encryption",
             Self::Closed
+            | Self::LockedOut(_)
             | Self::Stopped(_)
             | Self::Silent { .. }
             | Self::Malformed
@@ -186,6 +199,12 @@ impl ClientError {
                     "kill -CONT {pid} lets it go on; kill -KILL {pid} ends it, which locks"
                 ));
             }
+            Self::LockedOut(Some(pid)) => {
+                return Some(format!(
+                    "kill {pid} ends it, which locks; the next command starts one"
+                ));
+            }
+            Self::LockedOut(None) => "end it where it runs, which locks",
             Self::Silent { pid: Some(pid), .. } => {
                 return Some(format!(
                     "pds stop; if that gets no answer either, kill -KILL {pid}: what was \
@@ -234,6 +253,27 @@ impl Client {
     /// # Errors
     /// [`ClientError::NoDaemon`] if none does.
     pub fn connect(home: &Home) -> Result<Self, ClientError> {
+        let begun = Instant::now();
+        loop {
+            match Self::connect_at_once(home) {
+                // Nothing is locked because a daemon can't be reached. One that starts or
+                // leaves is in this state for a moment.
+                Err(ClientError::NoDaemon) if running::is_locked(home) => {
+                    let pid = running::holder(&home.lock_file());
+                    if let Some(pid) = pid.filter(|pid| line::is_stopped(*pid)) {
+                        return Err(ClientError::Stopped(pid));
+                    }
+                    if begun.elapsed() > LOCKED_OUT_MAX {
+                        return Err(ClientError::LockedOut(pid));
+                    }
+                    thread::sleep(PAUSE_MIN);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn connect_at_once(home: &Home) -> Result<Self, ClientError> {
         let mut pause = PAUSE_MIN;
         loop {
             match Self::shake_hands(home) {

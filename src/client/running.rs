@@ -1,6 +1,12 @@
 //! Whether a daemon runs, asked without waking one.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::home::Home;
 
@@ -13,6 +19,15 @@ use crate::home::Home;
 pub(super) fn holds_lock(home: &Home) -> bool {
     let Ok(lock) = fs::metadata(home.lock_file()) else { return false };
     fs::read_to_string("/proc/locks").map_or(true, |locks| listed(&locks, lock.ino()).is_some())
+}
+
+/// Whether a daemon holds its lock, in this PID namespace or in another one.
+///
+/// For when none can be reached. A daemon that is just starting, and finds the lock taken
+/// for the moment in which it is tried here, tries it again.
+pub(super) fn is_locked(home: &Home) -> bool {
+    let Ok(lock) = File::open(home.lock_file()) else { return false };
+    matches!(Flock::lock(lock, FlockArg::LockSharedNonblock), Err((_, nix::Error::EWOULDBLOCK)))
 }
 
 /// The process that holds the lock of a file, if the kernel tells.

@@ -3,11 +3,11 @@
 use super::{passwords_of, profile_of};
 use crate::{
     cli,
-    client::{Asker, Client, ClientError, Passwords, Wanted},
+    client::{AskError, Asker, Client, ClientError, Passwords, Refusal, Wanted},
     error::Error,
     home::Home,
     secret::SecureBuffer,
-    wire::message::{Request, Response},
+    wire::message::{Problem, Reason, Request, Response},
 };
 
 pub(super) fn unlock(options: &cli::Unlock, home: &Home) -> Result<(), Error> {
@@ -20,7 +20,7 @@ pub(super) fn unlock(options: &cli::Unlock, home: &Home) -> Result<(), Error> {
 /// Locking starts no daemon: where none runs, everything is locked.
 pub(super) fn lock(options: &cli::Lock, home: &Home) -> Result<(), Error> {
     let client = match Client::connect(home) {
-        Err(ClientError::NoDaemon) => return Ok(()),
+        Err(ClientError::NoDaemon) => return without_daemon(options, home),
         other => other?,
     };
     let passwords = Passwords::default();
@@ -31,5 +31,17 @@ pub(super) fn lock(options: &cli::Lock, home: &Home) -> Result<(), Error> {
     match asker.ask(&Request::Lock(profile), &about, &mut buffer)? {
         Response::Done => Ok(()),
         _ => Err(ClientError::Malformed.into()),
+    }
+}
+
+/// Everything is locked, but a profile that isn't there may be one that was misspelt.
+fn without_daemon(options: &cli::Lock, home: &Home) -> Result<(), Error> {
+    match &options.profile {
+        Some(profile) if !home.vaults().join(profile.as_str()).is_dir() => {
+            let problem = Problem::with_request(Reason::ProfileUnknown);
+            let unknown = Refusal::new(problem, profile.as_str(), "");
+            Err(AskError::Refused(vec![unknown]).into())
+        }
+        _ => Ok(()),
     }
 }

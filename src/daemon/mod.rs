@@ -54,7 +54,7 @@ use tokio::sync::Notify;
 pub use audit::SecretOperationAudit;
 #[doc(hidden)]
 pub use audit::read_lines as read_audit_lines;
-pub use serve::run;
+pub use serve::{Served, run};
 pub use vault_state::VaultState;
 
 use crate::{
@@ -190,6 +190,14 @@ pub enum DaemonError {
     /// There is no memory for the daemon's own keys.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
+}
+
+impl DaemonError {
+    /// Whether the command line is wrong.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NotADuration { option, .. } if option.starts_with("--"))
+    }
 }
 
 /// In full: whoever reads it is the person who wrote the file.

@@ -45,12 +45,21 @@ const WINNER_STEP: Duration = Duration::from_millis(2);
 /// a vault's work anyway.
 const BLOCKING_THREADS_MAX: usize = 4;
 
+/// What became of a daemon that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// It has served until it was stopped.
+    Itself,
+    /// Another one serves already.
+    NotIt,
+}
+
 /// Runs the daemon until it is stopped. Returns at once, as a success, if
 /// another one serves already.
 ///
 /// # Errors
 /// [`DaemonError`] if it can't serve.
-pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
+pub fn run(home: &Home, options: &Options) -> Result<Served, DaemonError> {
     if options.detached {
         // A session of its own, or the terminal's signals would reach it.
         let _ = nix::unistd::setsid();
@@ -62,7 +71,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
     place::prepare_folders(home)?;
     let Some(lock) = wait_for_lock(home)? else {
         announce();
-        return Ok(());
+        return Ok(Served::NotIt);
     };
     log::begin(home, options);
     let landlock = confine::confine(home)?;
@@ -77,7 +86,7 @@ pub fn run(home: &Home, options: &Options) -> Result<(), DaemonError> {
         daemon = woken;
     }
     tracing::info!("gone");
-    Ok(())
+    Ok(Served::Itself)
 }
 
 /// What there is while the daemon serves and while it rests.
@@ -157,6 +166,7 @@ impl Life<'_> {
         for (run, process) in std::mem::take(&mut waiting.runs) {
             runs::take_up(daemon, run, process);
         }
+        let keys = daemon.home.keys_of_launcher();
         let mut signals = Signals::begin()?;
         if begins {
             self.lock.publish(&path)?;
@@ -168,10 +178,7 @@ impl Life<'_> {
             () = listener.accept_for(daemon, Door::Own) => Over::Leaves,
             over = lifetime::watch(daemon) => over,
             () = daemon.stop.notified() => Over::Leaves,
-            () = socket.taken() => {
-                tracing::info!("locked: the socket is another's now");
-                Over::Leaves
-            }
+            () = socket.lost(&keys) => Over::Leaves,
             () = signals.one() => Over::Leaves,
         };
         waiting.doors = daemon.doors.close().await;
@@ -187,12 +194,13 @@ impl Life<'_> {
         let Some(socket) = &self.socket else { return Ok(None) };
         let processes = waiting.runs.iter().map(|(_, process)| Arc::clone(process));
         let doors = waiting.doors.iter().map(|(_, door)| door.descriptor());
+        let keys = self.home.keys_of_launcher();
         let callers: Vec<_> = doors.chain(processes).chain([socket.descriptor()]).collect();
         let woken = event_loop()?.block_on(async {
             let mut signals = Signals::begin()?;
             let woken = tokio::select! {
                 () = one_readable(&callers) => true,
-                () = socket.taken() => true,
+                () = socket.lost(&keys) => true,
                 () = signals.one() => false,
             };
             Ok::<_, DaemonError>(woken)

@@ -17,7 +17,7 @@ use std::{
 
 use super::DaemonError;
 
-/// How often the socket's own path is looked at.
+/// How often the paths by which clients find the daemon are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Where a socket was bound, and which file it is there.
@@ -32,14 +32,24 @@ impl Bound {
         Ok(Self { path: path.to_owned(), file: identity(path)? })
     }
 
-    /// Whether the path leads to the socket of somebody else.
-    fn is_taken(&self) -> bool {
-        identity(&self.path).is_ok_and(|file| file != self.file)
+    /// Whether the path leads to it.
+    fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|file| file == self.file)
+    }
+
+    /// Whether the path leads to the socket of somebody else, or nowhere.
+    fn is_lost(&self) -> bool {
+        identity(&self.path).map_or_else(|error| is_missing(&error), |file| file != self.file)
     }
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Whether there is nothing, and not just nothing to be seen.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// A listening socket, which goes from the file system when it is dropped.
@@ -94,12 +104,21 @@ impl Socket {
         self.inner.try_clone().map(UnixListener::from)
     }
 
-    /// Waits until another's socket is where this one was, which nobody finds any more.
+    /// Waits until nobody finds the daemon any more, and logs why. Whoever can't reach it
+    /// can't lock it either.
     ///
-    /// No daemon of ours does that without the lock. systemd does, when its socket is
-    /// enabled while a daemon runs.
-    pub(super) async fn taken(&self) {
-        while !self.bound.as_ref().is_some_and(Bound::is_taken) {
+    /// No daemon of ours takes another's place without the lock. systemd does, when its
+    /// socket is enabled while a daemon runs. The runtime folder goes when its user logs
+    /// out, and `keys` are files without which no launcher gets in: a next daemon makes
+    /// them anew.
+    pub(super) async fn lost(&self, keys: &[PathBuf]) {
+        loop {
+            if self.bound.as_ref().is_some_and(Bound::is_lost) {
+                return tracing::warn!("the socket is gone, or another's");
+            }
+            if keys.iter().any(|key| identity(key).is_err_and(|error| is_missing(&error))) {
+                return tracing::warn!("a key that the launcher needs is gone");
+            }
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -107,7 +126,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(bound) = self.bound.as_ref().filter(|bound| !bound.is_taken()) {
+        if let Some(bound) = self.bound.as_ref().filter(|bound| bound.is_there()) {
             let _ = fs::remove_file(&bound.path);
         }
     }

@@ -20,8 +20,8 @@ use crate::{
     sys::{exec::ExecError, start::EXIT_INTERNAL},
 };
 
-const NO: i32 = 1;
-const USAGE: i32 = 2;
+pub(crate) const NO: i32 = 1;
+pub(crate) const USAGE: i32 = 2;
 const NO_DAEMON: i32 = 6;
 const NOT_EXECUTABLE: i32 = 126;
 const COMMAND_NOT_FOUND: i32 = 127;
@@ -148,6 +148,7 @@ fn exit_of_ask(error: &AskError) -> i32 {
             ClientError::NoDaemon
             | ClientError::NoDaemonAt(_)
             | ClientError::NoDaemonProgram(_)
+            | ClientError::LockedOut(_)
             | ClientError::CannotStart(_),
         ) => NO_DAEMON,
         AskError::Client(ClientError::NoIpcKey(_))

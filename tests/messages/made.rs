@@ -94,6 +94,8 @@ fn client() -> Vec<Error> {
         OtherVersion { version: 2, build: "pds 0.2.0".into() },
         NotOurDaemon,
         Closed,
+        LockedOut(Some(4711)),
+        LockedOut(None),
         Stopped(4711),
         Silent { pid: Some(4711), seconds: 10 },
         Silent { pid: None, seconds: 10 },

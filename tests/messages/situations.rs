@@ -273,6 +273,8 @@ fn warnings() -> String {
     let folder = sandbox.sh("\"$PDS\" import - --format json < /").done();
     text +=
         &format!("$ pds import - --format json < /\n{}[{}]\n\n", folder.stderr(), folder.status());
+    text += &shown(&sandbox, &["lock", "-p", "defualt"]);
+    text += &shown(&sandbox, &["daemon", "--ttl", "5"]);
     sandbox.stop();
     let daemon = std::path::Path::new(&crate::support::program()).with_file_name("pds-daemon");
     let daemon = sandbox.program(daemon.to_str().unwrap(), ["--ttl", "0"]).done();

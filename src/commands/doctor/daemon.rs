@@ -2,7 +2,7 @@
 
 use super::{Check, State};
 use crate::{
-    client::{Client, ClientError},
+    client::{Client, ClientError, daemon_program},
     home::Home,
     secret::SecureBuffer,
     sys::{Protection, Region, kernel},
@@ -29,7 +29,13 @@ pub(super) fn checks(home: &Home) -> Vec<Check> {
     match ask(home, &mut buffer) {
         Ok(Some(status)) => of_daemon(&status),
         Ok(None) => {
-            let mut checks = vec![Check::ok("daemon", "none runs; the next command starts one")];
+            let mut checks = vec![match daemon_program() {
+                Ok(_) => Check::ok("daemon", "none runs; the next command starts one"),
+                Err(error) => {
+                    let hint = error.hint().unwrap_or_default();
+                    Check::new("daemon", State::Wrong, error.to_string(), &hint)
+                }
+            }];
             checks.extend(without_daemon());
             checks
         }

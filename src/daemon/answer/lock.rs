@@ -1,13 +1,13 @@
 //! Locking and unlocking.
 
-use super::{Answer, Ask, Claimed, Refusal, Reply, copy, name, whole_profile};
+use super::{Answer, Ask, Claimed, Refusal, Reply, copy, name, refusal, whole_profile};
 use crate::{
     daemon::{
-        gate::{Operation, Wish},
+        gate::{Activity, ActivityOf, Operation, Wish},
         unlock,
     },
     secret::TrustProfileName,
-    wire::message::{Response, Unlock},
+    wire::message::{Reason, Response, Unlock},
 };
 
 impl Ask<'_> {
@@ -56,6 +56,11 @@ impl Ask<'_> {
     pub(super) fn lock(&self, profile: Option<&str>) -> Result<(), Refusal> {
         let wishes = [lock_wish(profile)];
         let _grant = self.admit("lock", &wishes, Claimed::default())?;
+        let activity = profile.map(|profile| self.daemon.vaults.activity(profile));
+        if activity == Some(Activity::Unknown) {
+            let unknown = refusal(Reason::ProfileUnknown);
+            return Err(self.deny("lock", &wishes, Claimed::default(), unknown));
+        }
         // Once a vault is locked, the trail's head can't be noted for it any more.
         self.daemon.note_head();
         match profile {
