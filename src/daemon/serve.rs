@@ -34,7 +34,7 @@ use super::{
 use crate::{
     home::Home,
     store::Vault,
-    sys::{heap, process, rest, spare, stack, watch_readable},
+    sys::{give_large_blocks_back, heap, process, rest, spare, stack, watch_readable},
     wire::{self, message::LandlockState},
 };
 
@@ -65,6 +65,7 @@ pub fn run(home: &Home, options: &Options) -> Result<Served, DaemonError> {
         let _ = nix::unistd::setsid();
     }
     process::harden_daemon().map_err(DaemonError::Unprotected)?;
+    give_large_blocks_back();
     stack::enable_secret_stack();
     spare::enable();
     heap::move_library_heaps()?;

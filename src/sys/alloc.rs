@@ -10,6 +10,21 @@ use std::alloc::{GlobalAlloc, Layout, System};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WipingAllocator;
 
+/// From this size on, a block is a mapping of its own and goes back to the kernel when freed.
+const LARGE_BLOCK_BYTES: libc::c_int = 256 << 10;
+
+/// Keeps glibc from holding on to large blocks. Left to itself it moves the size from which
+/// blocks are mapped up to the largest that was ever freed, 32 MiB at most, and then keeps
+/// that much in the arena of each thread: a daemon that reads a file of its audit trail at
+/// each unlocking would come to hold tens of MiB.
+pub fn give_large_blocks_back() {
+    // SAFETY: plain integers, before any other thread allocates (mallopt(3)).
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+    }
+}
+
 fn wipe(block: *mut u8, len: usize) {
     // SAFETY: the caller owns `len` writable bytes at `block`, as GlobalAlloc's
     // contract gives them to it. explicit_bzero is not elided as a dead store

@@ -24,6 +24,6 @@ pub mod terminal;
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests;
 
-pub use alloc::WipingAllocator;
+pub use alloc::{WipingAllocator, give_large_blocks_back};
 pub use readable::watch_readable;
 pub use region::{Protection, Region, RegionError, weakest_protection};

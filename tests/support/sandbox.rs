@@ -28,8 +28,9 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        // Short: a socket's path has at most 107 bytes.
-        let root = tempfile::Builder::new().prefix("p").tempdir().unwrap();
+        // Short, whatever TMPDIR says: a socket's path has at most 107 bytes. And of one length,
+        // or the lines of a message that names a file would be broken at other words.
+        let root = tempfile::Builder::new().prefix("p").tempdir_in("/tmp").unwrap();
         for folder in ["p", "w", "i"] {
             fs::create_dir(root.path().join(folder)).unwrap();
             let private = fs::Permissions::from_mode(0o700);
