@@ -110,3 +110,31 @@ fn an_idle_profile_locks_by_itself() {
     sandbox.pds(["list", "--no-prompt"]).done().code(3).end();
     assert!(fs::metadata(sandbox.socket()).is_ok());
 }
+
+#[test]
+fn a_vault_that_damage_has_locked_is_called_damaged_and_not_locked() {
+    let sandbox = Sandbox::ready();
+    for n in 0..20 {
+        sandbox.set(&format!("k/{n}"), "v".repeat(1_000));
+    }
+    sandbox.manifest("[secrets]\nK = \"k/1\"\n").stop();
+    let path = sandbox.home("data/vaults/default/vault.db");
+    let mut bytes = fs::read(&path).unwrap();
+    // A page that opening the vault, and reading this value, need not read.
+    let page = bytes.len() - 2 * 4_096;
+    bytes[page] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let password = sandbox.password("default");
+    let unlock = ["unlock", "--password-file", password.to_str().unwrap()];
+    sandbox.pds(unlock).done().end();
+    until("the damage is found", || sandbox.pds(["status"]).text().contains("damaged, and locked"));
+    let recorded = sandbox.recorded(|| {
+        let damaged = "pds: the vault of profile `default` is damaged\npds: hint: ";
+        sandbox.pds(["get", "k/1", unlock[1], unlock[2]]).done().code(1).mentions(damaged).end();
+        sandbox.pds(["run", "--", "true"]).done().code(125).mentions(damaged).end();
+        sandbox.pds(unlock).done().code(1).mentions(damaged).end();
+        sandbox.pds(["check"]).done().code(1).mentions(damaged).end();
+    });
+    assert_eq!(recorded[0], "get denied vault-damaged");
+    assert!(recorded.iter().all(|line| line.ends_with("vault-damaged")), "{recorded:?}");
+}

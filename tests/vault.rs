@@ -83,7 +83,7 @@ fn damage_in_a_page_that_unlocking_does_not_read_is_found_beside_serving_and_loc
     if unlock(&sandbox).status() == 0 {
         until("it locks", || {
             let status = sandbox.pds(["status"]).text();
-            status.contains("default: locked")
+            status.contains("default: damaged, and locked")
         });
     }
 }

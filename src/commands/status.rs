@@ -71,6 +71,7 @@ fn state(profile: &ProfileStatus<'_>) -> String {
             }
             text
         }
+        None if profile.damaged == Some(true) => "damaged, and locked".to_owned(),
         None => "locked".to_owned(),
     }
 }
@@ -102,6 +103,7 @@ fn as_json(status: &Status<'_>) -> String {
             "unlocked_for_seconds": profile.unlocked_for_ms.map(|left| left / 1000),
             "expired": profile.expired,
             "expiring": profile.expiring,
+            "damaged": profile.damaged == Some(true),
         })
     };
     let (_, degraded) = memory(status.memory);

@@ -69,6 +69,8 @@ pub struct Look {
     pub secrets: Vec<Vec<Place>>,
     /// Profiles that are locked.
     pub locked: BTreeSet<TrustProfileName>,
+    /// Those of them that are because their vault was found damaged.
+    damaged: BTreeSet<TrustProfileName>,
     /// Profiles that have no vault.
     pub unknown: BTreeSet<TrustProfileName>,
     /// Where the manifest's approval falls short, as far as that can be seen.
@@ -93,8 +95,8 @@ impl Look {
             profile: profile.clone(),
             // Who may not ask for the state finds out by asking for the keys.
             sight: known.as_ref().map_or(Sight::Absent, |known| match known.get(profile) {
-                Some(true) => Sight::Absent,
-                Some(false) => Sight::Locked,
+                Some(Known { unlocked: true, .. }) => Sight::Absent,
+                Some(_) => Sight::Locked,
                 None => Sight::NoVault,
             }),
         };
@@ -104,6 +106,12 @@ impl Look {
             secrets: plan.secrets.iter().map(places).collect(),
             locked: named.iter().filter(|p| place(p).sight == Sight::Locked).cloned().collect(),
             unknown: named.iter().filter(|p| place(p).sight == Sight::NoVault).cloned().collect(),
+            damaged: known
+                .iter()
+                .flatten()
+                .filter(|(_, k)| k.damaged)
+                .map(|(p, _)| p.clone())
+                .collect(),
             not_approved: None,
         };
         look.ask(plan, asker, command)?;
@@ -222,7 +230,10 @@ impl Look {
         };
         let mut all: Vec<_> =
             self.unknown.iter().map(|p| about(p, Reason::ProfileUnknown)).collect();
-        all.extend(self.locked.iter().map(|p| about(p, Reason::ProfileInactive)));
+        all.extend(self.locked.iter().map(|p| match self.damaged.contains(p) {
+            true => about(p, Reason::VaultDamaged),
+            false => about(p, Reason::ProfileInactive),
+        }));
         for (secret, places) in plan.secrets.iter().zip(&self.secrets) {
             let refusal = |place: &Place, reason| {
                 Refusal::new(Problem::with_request(reason), &place.profile, &secret.key)
@@ -249,9 +260,15 @@ impl Look {
     }
 }
 
-/// Each profile that has a vault, and whether it is unlocked; `None` if this client may not
-/// know.
-fn profiles(asker: &mut Asker<'_>) -> Result<Option<BTreeMap<TrustProfileName, bool>>, RunError> {
+/// What is known of a profile that has a vault.
+#[derive(Debug)]
+struct Known {
+    unlocked: bool,
+    damaged: bool,
+}
+
+/// Each profile that has a vault; `None` if this client may not know.
+fn profiles(asker: &mut Asker<'_>) -> Result<Option<BTreeMap<TrustProfileName, Known>>, RunError> {
     let mut buffer = SecureBuffer::new()?;
     let status = match asker.ask_once(&Request::Status, &mut buffer).map_err(AskError::from)? {
         Response::Status(status) => status,
@@ -268,7 +285,8 @@ fn profiles(asker: &mut Asker<'_>) -> Result<Option<BTreeMap<TrustProfileName, b
     };
     let known = status.profiles.iter().filter_map(|known| {
         let name = TrustProfileName::new(known.profile).ok()?;
-        Some((name, known.unlocked_for_ms.is_some()))
+        let (unlocked, damaged) = (known.unlocked_for_ms.is_some(), known.damaged == Some(true));
+        Some((name, Known { unlocked, damaged }))
     });
     Ok(Some(known.collect()))
 }

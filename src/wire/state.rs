@@ -64,4 +64,7 @@ pub struct ProfileStatus<'b> {
     /// How many will within [`EXPIRES_SOON_DAYS`](super::EXPIRES_SOON_DAYS); null likewise.
     #[n(3)]
     pub expiring: Option<u32>,
+    /// Whether it is locked because its vault was found damaged; null if not.
+    #[n(4)]
+    pub damaged: Option<bool>,
 }

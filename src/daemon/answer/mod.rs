@@ -165,6 +165,8 @@ impl Ask<'_> {
         claimed: Claimed<'_>,
     ) -> Result<Grant<'r>, Refusal> {
         let outcome = self.ask_gates(wishes);
+        let outcome =
+            outcome.map_err(|problems| self.daemon.vaults.naming_damage(wishes, problems));
         if let Err(problems) = &outcome {
             self.hold(&self.daemon.settings.current().limits, problems);
             // A denial that can't be recorded stays a denial.
@@ -308,6 +310,8 @@ impl Ask<'_> {
         claimed: Claimed<'_>,
         outcome: Result<T, Refusal>,
     ) -> Result<T, Refusal> {
+        let outcome =
+            outcome.map_err(|problems| self.daemon.vaults.naming_damage(wishes, problems));
         match &outcome {
             Ok(_) => {
                 self.record(word, wishes, claimed, "granted", &[])?;

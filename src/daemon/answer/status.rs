@@ -42,6 +42,7 @@ impl Ask<'_> {
                     unlocked_for_ms: unlocked.get(profile).map(|left| millis(*left)),
                     expired: counted.map(|expiry| expiry.expired),
                     expiring: counted.map(|expiry| expiry.expiring),
+                    damaged: self.daemon.vaults.is_locked_as_damaged(profile).then_some(true),
                 }
             })
             .collect();

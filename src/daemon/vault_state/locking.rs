@@ -7,7 +7,14 @@ use std::{
 };
 
 use super::Vaults;
-use crate::{config::Lifetimes, secret::TrustProfileName, store::StoreError, sys::spare};
+use crate::{
+    config::Lifetimes,
+    daemon::gate::Wish,
+    secret::TrustProfileName,
+    store::StoreError,
+    sys::spare,
+    wire::message::{Problem, Reason},
+};
 
 impl Vaults {
     /// Locks one profile, in the order that lets nothing back in: active set,
@@ -51,6 +58,32 @@ impl Vaults {
     /// Whether the vault was found damaged when it served last.
     pub(in crate::daemon) fn is_suspect(&self, profile: &TrustProfileName) -> bool {
         self.state().suspect.contains(profile)
+    }
+
+    /// Whether it is locked because its vault was found damaged.
+    pub(in crate::daemon) fn is_locked_as_damaged(&self, profile: &str) -> bool {
+        TrustProfileName::new(profile)
+            .is_ok_and(|profile| self.is_suspect(&profile) && !self.is_active(&profile))
+    }
+
+    /// What refuses these wishes, in which a vault that damage has locked is called damaged:
+    /// unlocking it, which "locked" would lead to, is of no use.
+    pub(in crate::daemon) fn naming_damage(
+        &self,
+        wishes: &[Wish<'_>],
+        mut problems: Vec<Problem>,
+    ) -> Vec<Problem> {
+        for problem in &mut problems {
+            let one = problem.entry.and_then(|n| wishes.get(usize::try_from(n).ok()?));
+            let about = one.map_or(wishes, std::slice::from_ref);
+            let mut profiles = about.iter().flat_map(|wish| &wish.profiles);
+            if matches!(problem.reason, Reason::Locked | Reason::ProfileInactive)
+                && profiles.any(|profile| self.is_locked_as_damaged(profile))
+            {
+                problem.reason = Reason::VaultDamaged;
+            }
+        }
+        problems
     }
 
     /// The vault was found whole.
