@@ -36,9 +36,11 @@ impl fmt::Debug for Trail {
 pub(super) struct Snapshot {
     /// By number, oldest first.
     pub(super) files: Vec<(u64, File)>,
-    /// How long the last of them was.
-    pub(super) last_bytes: u64,
-    /// Whether it is longer than what was written to it.
+    /// Which of them the daemon writes to: the last, unless others were put there.
+    pub(super) written_to: u64,
+    /// How much of that one it has written.
+    pub(super) written_bytes: u64,
+    /// Whether there is more in it.
     pub(super) has_more: bool,
     /// The running segment's last line.
     pub(super) head: Option<Head>,
@@ -207,11 +209,13 @@ impl Trail {
         let open = |(number, path): (u64, PathBuf)| Ok((number, open_for_reading(&path)?));
         let files: Vec<_> =
             audit_files(&self.folder)?.into_iter().map(open).collect::<io::Result<_>>()?;
-        let last = files.last().map(|(_, file)| file.metadata()).transpose()?;
+        let written_to = files.iter().find(|(number, _)| *number == writer.file);
+        let bytes = written_to.map(|(_, file)| file.metadata()).transpose()?;
         Ok(Snapshot {
-            has_more: last.is_some_and(|last| last.len() > writer.file_bytes),
+            has_more: bytes.is_some_and(|there| there.len() > writer.file_bytes),
             files,
-            last_bytes: writer.file_bytes,
+            written_to: writer.file,
+            written_bytes: writer.file_bytes,
             head: writer.head(),
         })
     }

@@ -45,6 +45,9 @@ pub(super) struct Writer {
     /// The file that lines go to; 0 if there is none yet.
     pub(super) file: u64,
     pub(super) file_bytes: u64,
+    /// The oldest file that counts; 0 if nothing has said so yet. It is carried on, and not
+    /// read from what is there: whoever takes files away would make the trail begin later.
+    oldest: u64,
     /// Bytes at the file's end that are of no line.
     torn: u64,
     pub(super) floods: Floods,
@@ -97,6 +100,7 @@ impl Writer {
             previous: None,
             file: 0,
             file_bytes: 0,
+            oldest: 0,
             torn: 0,
             floods: Floods::default(),
             written: 0,
@@ -106,15 +110,23 @@ impl Writer {
         for (number, path) in audit_files(folder)?.into_iter().rev() {
             let bytes = read_file(&path)?;
             let pieces = line::pieces(&bytes);
-            if writer.file == 0 {
+            let segment = last_segment(&pieces, &bytes);
+            // Its segments say which file they are in: one that has none of its own does not
+            // move the trail on, nor make older files go.
+            if segment.as_ref().is_some_and(|(opening, _)| opening.file != number) {
+                continue;
+            }
+            // A file in which nothing was written before the daemon ended comes next, if it is one.
+            let goes_on = writer.file == 0 || segment.is_some() && writer.file != number + 1;
+            if goes_on {
                 let last = pieces.iter().rev().find(|piece| piece.line.is_some());
                 let good = last.map_or(0, |piece| piece.end as u64 + 1);
                 writer.file = number;
                 writer.file_bytes = fs::metadata(&path)?.len();
                 writer.torn = writer.file_bytes.saturating_sub(good);
             }
-            writer.previous = last_segment(&pieces, &bytes);
-            if writer.previous.is_some() {
+            if let Some((opening, previous)) = segment {
+                (writer.oldest, writer.previous) = (opening.oldest, Some(previous));
                 break;
             }
         }
@@ -182,7 +194,8 @@ impl Writer {
         };
         let kept = self.file.saturating_sub(FILES_KEPT - 1);
         let there = audit_files(&self.folder)?;
-        let oldest = there.keys().find(|number| **number >= kept).copied().unwrap_or(self.file);
+        let first = || there.keys().next().map_or(self.file, |first| *first.min(&self.file));
+        let oldest = if self.oldest == 0 { first() } else { self.oldest }.max(kept);
         let opening = Opening {
             time: stamp(),
             format: FORMAT,
@@ -199,6 +212,7 @@ impl Writer {
         segment.write(Kind::Segment, &opening, &mut self.file_bytes, torn)?;
         self.written += 1;
         self.segment = Some(segment);
+        self.oldest = oldest;
         for (_, path) in there.range(..oldest) {
             let _ = fs::remove_file(path);
         }
@@ -284,8 +298,11 @@ impl Segment {
     }
 }
 
-/// The last segment that begins in a file.
-fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
+/// The last segment that begins in a file: what its opening says, and how it ends.
+fn last_segment<'p>(
+    pieces: &'p [line::Piece<'_>],
+    bytes: &[u8],
+) -> Option<(&'p line::Said, Previous)> {
     let is_opening = |piece: &line::Piece<'_>| {
         piece.line.as_ref().is_some_and(|line| line.said.kind == Kind::Segment)
     };
@@ -295,9 +312,10 @@ fn last_segment(pieces: &[line::Piece<'_>], bytes: &[u8]) -> Option<Previous> {
     for (piece, _) in lines() {
         hasher.update(&bytes[piece.start..piece.end]).update(b"\n");
     }
-    let (segment, last) = (lines().next()?.1.said.segment, lines().next_back()?.1);
-    let head = Head { segment, line: last.said.n, mac: hex::encode(&last.mac) };
-    Some(Previous { head, digest: hasher.finalize() })
+    let (opening, last) = (&lines().next()?.1.said, lines().next_back()?.1);
+    let (segment, line) = (opening.segment, last.said.n);
+    let head = Head { segment, line, mac: hex::encode(&last.mac) };
+    Some((opening, Previous { head, digest: hasher.finalize() }))
 }
 
 fn open_for_appending(path: &Path) -> io::Result<File> {

@@ -1,5 +1,7 @@
 //! What can be done to the files of a trail, and that each of it is found, and where.
 
+use std::path::PathBuf;
+
 use super::*;
 
 /// What one attack does to a file's lines, and what must be found at which line.
@@ -8,7 +10,7 @@ type Attack = (&'static str, fn(&mut Vec<String>), &'static [(AuditWhat, u64)]);
 #[test]
 fn every_change_to_the_lines_is_found_where_it_is() {
     // Line 1 begins the segment; 2 to 21 are operations; 22 closes; 23 begins the next.
-    let attacks: [Attack; 12] = [
+    let attacks: [Attack; 13] = [
         ("a letter", |l| l[4] = l[4].replace("granted", "grantee"), &[(AuditWhat::Altered, 5)]),
         ("a MAC", |l| flip_mac(&mut l[4]), &[(AuditWhat::Altered, 5), (AuditWhat::Altered, 6)]),
         ("one out", |l| drop(l.remove(4)), &[(AuditWhat::Missing, 5)]),
@@ -16,6 +18,7 @@ fn every_change_to_the_lines_is_found_where_it_is() {
         ("twice", |l| l.insert(5, l[4].clone()), &[(AuditWhat::Inserted, 6)]),
         ("replayed", |l| l.insert(15, l[4].clone()), &[(AuditWhat::Inserted, 16)]),
         ("garbage", |l| l.insert(4, "garbage".into()), &[(AuditWhat::Inserted, 5)]),
+        ("an empty one", |l| l.insert(4, String::new()), &[(AuditWhat::Inserted, 5)]),
         ("swapped", |l| l.swap(4, 5), &[(AuditWhat::OutOfOrder, 6)]),
         ("far swapped", |l| l.swap(4, 9), &[(AuditWhat::OutOfOrder, 6)]),
         ("tail", |l| drop(l.drain(18..22)), &[(AuditWhat::CutOff, 18)]),
@@ -206,4 +209,63 @@ fn numbers_that_nobody_counts_to_cost_nothing() {
     lines.insert(2, line::whole(&body, &[0; 32]).trim_end().to_owned());
     fixture.put_lines(1, &lines);
     assert!(tampering(&fixture.check(&trail)).contains(&(AuditWhat::Inserted, 3)));
+}
+
+#[test]
+fn the_oldest_files_do_not_go_before_their_time() {
+    let fixture = Fixture::new();
+    let trail = fixture.open_with(2_000);
+    write(&trail, 0..400);
+    trail.close().unwrap();
+    let files = audit_files(&fixture.audit()).unwrap();
+    assert_eq!(files.len() as u64, FILES_KEPT);
+    for path in files.values().take(3) {
+        fs::remove_file(path).unwrap();
+    }
+    // The next daemon does not take what is there for what there was.
+    let trail = fixture.open_with(2_000);
+    write(&trail, 400..401);
+    let report = fixture.check(&trail);
+    let missing = report.findings.iter().find(|found| found.what == AuditWhat::FilesMissing);
+    let first = *files.keys().next().unwrap();
+    let missing = missing.map(|found| (found.from, found.to));
+    assert!(missing.is_some_and(|(from, to)| from >= first && to == first + 2), "{report:?}");
+}
+
+#[test]
+fn lines_are_not_made_a_write_that_was_cut_off() {
+    let fixture = Fixture::new();
+    let trail = fixture.open();
+    write(&trail, 0..5);
+    trail.close().unwrap();
+    drop(trail);
+    let path = audit_file(&fixture.audit(), 1);
+    let disguised = fs::read_to_string(&path).unwrap().replace('\n', "\r\n");
+    fs::write(&path, disguised).unwrap();
+    let trail = fixture.open();
+    write(&trail, 0..2);
+    let found = tampering(&fixture.check(&trail));
+    assert!(found.contains(&(AuditWhat::Inserted, 1)), "{found:?}");
+}
+
+#[test]
+fn a_file_that_is_none_of_the_trails_does_not_move_it_on() {
+    let fixture = Fixture::new();
+    let trail = fixture.open();
+    write(&trail, 0..5);
+    trail.close().unwrap();
+    let (real, stray): (PathBuf, PathBuf) =
+        [1, 99_999_999].map(|file| audit_file(&fixture.audit(), file)).into();
+    for planted in [b"{}\n".to_vec(), Vec::new(), fs::read(&real).unwrap()] {
+        fs::write(&stray, planted).unwrap();
+        let before = fs::metadata(&real).unwrap().len();
+        let trail = fixture.open();
+        write(&trail, 0..1);
+        assert!(fs::metadata(&real).unwrap().len() > before);
+        let found = tampering(&fixture.check(&trail));
+        assert!(found.iter().any(|(what, _)| *what == AuditWhat::FilesMissing), "{found:?}");
+        trail.close().unwrap();
+    }
+    fs::remove_file(&stray).unwrap();
+    assert_eq!(tampering(&fixture.check(&fixture.open())), []);
 }

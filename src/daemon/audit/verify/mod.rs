@@ -80,17 +80,17 @@ impl Report {
 /// # Errors
 /// If a file can't be read.
 pub(in crate::daemon) fn verify(trail: &Trail, openers: &[Opener]) -> io::Result<Report> {
-    let Snapshot { files, last_bytes, has_more, head } = trail.snapshot()?;
-    let last = files.last().map(|(number, _)| *number);
+    let Snapshot { files, written_to, written_bytes, has_more, head } = trail.snapshot()?;
     let mut read = Vec::new();
     for (number, file) in files {
-        let most = if Some(number) == last { last_bytes } else { FILE_READ_MAX_BYTES };
+        let most = if number == written_to { written_bytes } else { FILE_READ_MAX_BYTES };
         let mut bytes = Vec::new();
         file.take(most.min(FILE_READ_MAX_BYTES)).read_to_end(&mut bytes)?;
         read.push((number, bytes));
     }
     let mut report = check(&read, head.as_ref(), openers);
-    if has_more && let Some((file, bytes)) = read.last() {
+    let written = read.iter().find(|(number, _)| *number == written_to);
+    if has_more && let Some((file, bytes)) = written {
         // Behind what the daemon has written last stands something that it did not write.
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let segment = head.as_ref().map_or(0, |head| head.segment);
@@ -189,8 +189,10 @@ impl Walk<'_> {
                 continue;
             };
             let between = (piece.start - good_end) as u64;
-            // Behind a closing line no write of the daemon's can have been cut off.
-            let excused = between > 0 && line.said.torn + 1 == between && !was_closed;
+            // Behind a closing line no write of the daemon's can have been cut off, and what is
+            // left of one has no newline: more is what somebody has put there, or made of lines.
+            let is_one_write = line.said.torn > 0 && bad.len() == 1 && !was_closed;
+            let excused = is_one_write && line.said.torn + 1 == between;
             self.strays(file, &mut bad, excused);
             was_closed = line.said.kind == Kind::Close;
             good_end = piece.end + 1;
@@ -201,11 +203,8 @@ impl Walk<'_> {
 
     fn strays(&mut self, file: u64, bad: &mut Vec<&Piece<'_>>, excused: bool) {
         let what = if excused { AuditWhat::Torn } else { AuditWhat::Inserted };
-        for (n, piece) in bad.drain(..).enumerate() {
-            // One write that was cut off is one finding, however many lines its rest makes.
-            if !excused || n == 0 {
-                self.report.add(what, Place { file, line: piece.number, segment: 0 });
-            }
+        for piece in bad.drain(..) {
+            self.report.add(what, Place { file, line: piece.number, segment: 0 });
         }
     }
 
