@@ -246,6 +246,61 @@ fn the_manual_names_every_variable_that_is_read_and_no_other() {
     same("variables in pds(1)", &variables_of(part(&page, "Sh", "ENVIRONMENT")), &real);
 }
 
+/// The list of refused variables as pds(5) shows it: for each class the reasons, and the
+/// patterns that have each.
+fn refused_variables() -> String {
+    const TITLES: [(&str, &str); 5] = [
+        ("A", "Never set"),
+        ("B", "Set only where it is lifted: runs code or loads modules"),
+        ("C", "Set only where it is lifted: session plumbing"),
+        ("OK", "Excepted from these, because they are really used for secrets"),
+        ("D", "Set with a warning"),
+    ];
+    let list = read("src/run/refused-variables.txt");
+    let mut page = String::new();
+    for (class, title) in TITLES {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for line in list.lines() {
+            let Some(rest) = line.strip_prefix(class).and_then(|rest| rest.strip_prefix(' '))
+            else {
+                continue;
+            };
+            let (pattern, reason) = rest.trim_start().split_once(' ').unwrap();
+            let reason = reason.trim_start();
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, patterns)) => patterns.push(pattern),
+                None => reasons.push((reason, vec![pattern])),
+            }
+        }
+        page += &format!(".Ss {title}\n.Bl -tag -width Ds\n");
+        for (reason, mut patterns) in reasons {
+            patterns.sort_unstable();
+            let reason = reason.replace('`', "'");
+            page += &format!(".It {reason}\n.Ql {}\n", patterns.join(" ,\n.Ql "));
+        }
+        page += ".El\n";
+    }
+    page
+}
+
+#[test]
+fn the_manual_lists_every_refused_variable_with_its_reason_and_no_other() {
+    const BEGIN: &str = ".\\\" Made from src/run/refused-variables.txt by tests/docs.rs.\n";
+    const END: &str = ".\\\" End of what is made.\n";
+    let page = read("man/pds.5");
+    let start = page.find(BEGIN).unwrap() + BEGIN.len();
+    let end = page.find(END).unwrap();
+    let list = refused_variables();
+    if std::env::var_os("PDS_WRITE").is_some() {
+        fs::write(root().join("man/pds.5"), [&page[..start], &list, &page[end..]].concat())
+            .unwrap();
+        return;
+    }
+    let differs = page[start..end].lines().zip(list.lines()).find(|(kept, real)| kept != real);
+    let remedy = "`PDS_WRITE=1 cargo test --test claims docs::the_manual_lists` makes it anew";
+    assert!(page[start..end] == list, "pds(5) has another list, first {differs:?}; {remedy}");
+}
+
 /// All reasons, by their number on the wire.
 fn reasons() -> BTreeMap<u8, Reason> {
     let encoded = |n: u8| if n < 24 { vec![n] } else { vec![0x18, n] };
