@@ -213,6 +213,15 @@ fn in_one(title: &str, kin: &[&Told]) -> Told {
     Told::new(message, kin[0].hint.clone().filter(|_| shared))
 }
 
+/// So many of a thing, whose several have an `s`.
+#[must_use]
+pub fn count(many: impl TryInto<u64>, one: &str) -> String {
+    match many.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        many => format!("{many} {one}s"),
+    }
+}
+
 /// Says one line on standard error.
 pub fn note(message: impl fmt::Display) {
     Told::new(message, None).say();
@@ -333,6 +342,12 @@ mod tests {
         assert_eq!(text(vec![told("a", "x"), other.clone(), told("b", "y")]), table);
         let table = "2 are:\n  `a`  locked\n  `b`  locked|Some(\"x\")\n";
         assert_eq!(text(vec![told("a", "x"), told("b", "x")]), table);
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        let counted = [0, 1, 2].map(|many| count(many, "file"));
+        assert_eq!(counted, ["0 files", "1 file", "2 files"]);
     }
 
     #[test]

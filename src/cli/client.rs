@@ -31,6 +31,9 @@ pub enum ClientCommand {
     Revoke(ClientRevoke),
 }
 
+/// The number above it means "no user" to the kernel.
+const UID_MAX: i64 = u32::MAX as i64 - 1;
+
 /// `client add`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientAdd {
@@ -40,7 +43,7 @@ pub struct ClientAdd {
     #[arg(long, value_name = "PROFILE:KEYS:OPERATIONS")]
     pub grant: Vec<String>,
     /// The user id that may use it, instead of your own
-    #[arg(long, value_name = "UID")]
+    #[arg(long, value_name = "UID", value_parser = clap::value_parser!(u32).range(..=UID_MAX))]
     pub uid: Option<u32>,
     /// Where its key goes, instead of NAME.key in this folder
     #[arg(long, value_name = "FILE")]

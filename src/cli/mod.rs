@@ -116,6 +116,16 @@ impl Command {
     /// The key of the enrolled client that it is to ask as, if it names one.
     #[must_use]
     pub fn client_key(&self) -> Option<&PathBuf> {
+        self.client_option()?.client_key.as_ref()
+    }
+
+    /// Whether a client can have a use for it; the others are the vault's owner's alone.
+    #[must_use]
+    pub fn takes_client_key(&self) -> bool {
+        self.client_option().is_some()
+    }
+
+    fn client_option(&self) -> Option<&ClientOption> {
         let option = match self {
             Self::Run(options) => &options.client,
             Self::Set(options) => &options.client,
@@ -135,7 +145,7 @@ impl Command {
             Self::Doctor(options) => &options.client,
             _ => return None,
         };
-        option.client_key.as_ref()
+        Some(option)
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) fn unlock(options: &cli::Unlock, home: &Home) -> Result<(), Error> {
     let profile = profile_of(&options.profile)?;
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
+    // Before anything is asked: nobody should be asked for a password that isn't.
+    if asker.lacks_vault(&profile) {
+        return Err(unknown(&profile));
+    }
     Ok(asker.unlock(&profile, true, options.accept_older)?)
 }
 
@@ -38,10 +42,13 @@ pub(super) fn lock(options: &cli::Lock, home: &Home) -> Result<(), Error> {
 fn without_daemon(options: &cli::Lock, home: &Home) -> Result<(), Error> {
     match &options.profile {
         Some(profile) if !home.vaults().join(profile.as_str()).is_dir() => {
-            let problem = Problem::with_request(Reason::ProfileUnknown);
-            let unknown = Refusal::new(problem, profile.as_str(), "");
-            Err(AskError::Refused(vec![unknown]).into())
+            Err(unknown(profile.as_str()))
         }
         _ => Ok(()),
     }
+}
+
+fn unknown(profile: &str) -> Error {
+    let problem = Problem::with_request(Reason::ProfileUnknown);
+    AskError::Refused(vec![Refusal::new(problem, profile, "")]).into()
 }

@@ -39,7 +39,7 @@ use crate::{
     run::{self, RunError},
     say::Told,
     secret::{OutOfSecretMemory, SecureBuffer, TrustProfileName},
-    sys::process::Inherited,
+    sys::{process::Inherited, terminal::PromptError},
     wire::message::{Reason, Request, Response},
 };
 use backup::NotABackup;
@@ -72,6 +72,9 @@ pub enum CommandError {
     /// There is no terminal to ask for the value at.
     #[error("there is no terminal to ask for the value at")]
     NoValue,
+    /// There is one, and no value came from it.
+    #[error(transparent)]
+    Unanswered(PromptError),
     /// Two answers that should be the same are not.
     #[error("the two values are not the same")]
     Mismatch,
@@ -92,6 +95,9 @@ pub enum CommandError {
     /// Something is where a file was to be written.
     #[error("`{}` exists already", crate::say::escaped(&.0.to_string_lossy()))]
     FileExists(PathBuf),
+    /// A client has asked for what no rule can grant.
+    #[error("this is for the vault's owner alone, and not for an enrolled client")]
+    OwnersAlone,
     /// What is there is no file that another could take the place of.
     #[error("`{}` is {what}, which no file replaces", crate::say::escaped(&path.to_string_lossy()))]
     NotReplaced {
@@ -242,6 +248,24 @@ impl From<OutOfSecretMemory> for Error {
 /// [`Error`], which has not been said yet.
 pub fn dispatch(command: &Command, inherited: Inherited) -> Result<(), Error> {
     let home = home(command.client_key())?;
+    let is_client = home.client_key.is_some();
+    let done = done(command, home, inherited);
+    if is_client && !command.takes_client_key() { done.map_err(owners_alone) } else { done }
+}
+
+/// No rule grants a client what is the owner's, so none is to be asked for.
+fn owners_alone(error: Error) -> Error {
+    match error {
+        Error::Ask(AskError::Refused(all))
+            if all.iter().all(|refusal| refusal.reason == Reason::AccessDenied) =>
+        {
+            CommandError::OwnersAlone.into()
+        }
+        other => other,
+    }
+}
+
+fn done(command: &Command, home: Home, inherited: Inherited) -> Result<(), Error> {
     match command {
         Command::Run(options) => {
             run::run(options, &home, inherited)?;

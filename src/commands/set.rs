@@ -55,7 +55,8 @@ fn ask(question: &str) -> Result<SecureBytes, CommandError> {
     let mut answer = SecureBytes::zeroed(TYPED_MAX_BYTES)?;
     let len = terminal::ask_hidden(question, answer.expose_mut()).map_err(|error| match error {
         terminal::PromptError::TooLong => CommandError::ValueTooLong,
-        _ => CommandError::NoValue,
+        terminal::PromptError::NoTerminal => CommandError::NoValue,
+        other => CommandError::Unanswered(other),
     })?;
     answer.truncate(len);
     Ok(answer)

@@ -4,6 +4,7 @@ use super::{CommandError, import::NotAKey};
 use crate::{
     client::profile_option,
     say::{Told, escaped},
+    secret::LAUNCHER,
 };
 
 impl CommandError {
@@ -38,6 +39,8 @@ impl CommandError {
             Self::NoKey { .. } => "not-found",
             Self::ValueTooLong => "value-too-long",
             Self::NoValue => "no-terminal",
+            Self::Unanswered(_) => "no-answer",
+            Self::OwnersAlone => "access-denied",
             Self::Mismatch => "mismatch",
             Self::Generate(_)
             | Self::OtherProfile { .. }
@@ -114,6 +117,10 @@ impl CommandError {
             Self::NotABackup { .. } => "try an earlier backup; nothing was changed",
             Self::VaultExists(_) => "--replace puts the backup in its place",
             Self::OtherProfile { .. } => "leave `-p` out",
+            Self::OwnersAlone => "unset PDS_CLIENT_KEY if the vault is yours",
+            Self::NotAClient(name) if name == LAUNCHER => {
+                "choose another; it is what pds itself goes by"
+            }
             Self::NotAClient(_) => "1 to 32 letters, digits, `_` and `-`",
             Self::NotAGrant(_) => "such as --grant 'work:db/*:get,list'",
             _ => return None,
@@ -138,6 +145,7 @@ impl CommandError {
             | Self::NoStream
             | Self::NotATime { .. } => 2,
             Self::TrailNotChecked { .. } => 3,
+            Self::OwnersAlone => 5,
             _ => 1,
         }
     }

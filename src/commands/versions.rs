@@ -60,7 +60,8 @@ pub(super) fn rollback(options: &cli::Rollback, home: &Home) -> Result<(), Error
     let request = Request::Rollback(KeyVersion { at, version: options.to });
     change(&mut asker, &request, &profile, &options.key)
         .map_err(|error| missing(error, Some(options.to)))?;
-    note(format_args!("`{}` has the value of version {} again", escaped(&options.key), options.to));
+    let key = escaped(&options.key);
+    note(format_args!("`{key}` has the value of version {} again, and no expiry", options.to));
     Ok(())
 }
 

@@ -89,6 +89,8 @@ pub struct Missing {
     path: String,
     known: bool,
     asks_for: Listing,
+    /// Whether the person has seen all of it, and not said yes.
+    is_declined: bool,
 }
 
 impl Missing {
@@ -100,13 +102,16 @@ impl Missing {
         let missing = items.iter().filter(|(digest, _)| digests.contains(digest));
         let asks_for = Listing::new(missing.map(|(_, item)| item.what), plan);
         let path = claim.map(|claim| claim.path.clone()).unwrap_or_default();
-        Self { path, known: short.known, asks_for }
+        Self { path, known: short.known, asks_for, is_declined: false }
     }
 
     /// What there is to say about it.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
-        let message = self.message(self.asks_for.lines());
+        let message = match self.is_declined {
+            true => format!("`{}` is not approved", escaped(&self.path)),
+            false => self.message(self.asks_for.lines()),
+        };
         let file = shell_words::quote(&escaped(&self.path).to_string()).into_owned();
         vec![Told::new(message, Some(format!("pds allow {file}")))]
     }
@@ -135,7 +140,7 @@ impl Missing {
     /// Asks the person, and has the daemon remember a yes. False for a no, or
     /// if there is nobody to ask.
     pub(super) fn ask(
-        &self,
+        &mut self,
         asker: &mut Asker<'_>,
         plan: &Plan<'_>,
         claim: Option<&Claim<'_>>,
@@ -145,7 +150,11 @@ impl Missing {
         asker.forget_connection();
         match answer {
             Ok(answer) if is_yes(&answer) => approve(asker, claim, &vaults(plan)).map(|()| true),
-            Ok(_) | Err(PromptError::NoTerminal | PromptError::Cancelled) => Ok(false),
+            Ok(_) | Err(PromptError::Cancelled) => {
+                self.is_declined = true;
+                Ok(false)
+            }
+            Err(PromptError::NoTerminal) => Ok(false),
             Err(error) => Err(AskError::from(PasswordError::from(error)).into()),
         }
     }

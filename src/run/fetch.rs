@@ -136,7 +136,7 @@ fn ask(
             }
             Response::Done if check_only => return Values::none(),
             Response::NotApproved(short) => {
-                let missing = approval::Missing::new(plan, claim.as_ref(), &short);
+                let mut missing = approval::Missing::new(plan, claim.as_ref(), &short);
                 // Asked for once: a daemon that says no again won't be argued with.
                 if asked || check_only || !missing.ask(asker, plan, claim.as_ref())? {
                     return Err(RunError::NotApproved(missing));

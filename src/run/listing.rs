@@ -31,14 +31,14 @@ impl Kind {
     const ALL: [Self; 5] = [Self::Secret, Self::Plain, Self::Made, Self::Setting, Self::Lifted];
 
     fn counted(self, n: usize) -> String {
-        let (one, several) = match self {
-            Self::Plain => ("plain value", "plain values"),
-            Self::Made => ("made value", "made values"),
-            Self::Setting => ("setting", "settings"),
-            Self::Secret => ("secret", "secrets"),
-            Self::Lifted => ("lifted variable", "lifted variables"),
+        let one = match self {
+            Self::Plain => "plain value",
+            Self::Made => "made value",
+            Self::Setting => "setting",
+            Self::Secret => "secret",
+            Self::Lifted => "lifted variable",
         };
-        format!("{n} {}", if n == 1 { one } else { several })
+        crate::say::count(n, one)
     }
 }
 

@@ -95,6 +95,12 @@ pub(super) fn manifest_for_run(
     match manifest(source.manifest.as_ref()) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(RunError::Manifest(ManifestError::NotFound)) if has_assignments => Ok(None),
+        // A folder that was removed has no manifest, and nothing above it.
+        Err(RunError::NoCurrentFolder(error))
+            if has_assignments && error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(None)
+        }
         Err(RunError::Manifest(ManifestError::NotFound)) => Err(RunError::NothingToRunWith),
         Err(error) => Err(error),
     }

@@ -307,6 +307,9 @@ fn command() -> Vec<Error> {
         WouldOverwrite(vec!["A".into(), "B".into()]),
         NoVariable { name: "STIRPE_KEY".into(), nearest: Some("STRIPE_KEY".into()) },
         NotAClient("a b".into()),
+        NotAClient("launcher".into()),
+        OwnersAlone,
+        Unanswered(PromptError::Cancelled),
         NotAGrant("work".into()),
         NotATime { option: "--since" },
         TrailAltered,
@@ -352,6 +355,7 @@ fn import() -> Vec<Error> {
         yaml(YamlProblem::Tag),
         yaml(YamlProblem::Deep),
         CommandError::Pass(PassError::NoHome),
+        CommandError::Pass(PassError::Empty(store())),
         CommandError::Pass(PassError::NoEntry { name: path("work"), store: store() }),
         CommandError::Pass(PassError::Both {
             first: "a b".into(),

@@ -6,7 +6,7 @@ use crate::{
     commands::{CommandError, print},
     error::{self, Error, Finding},
     home::{Home, audit_file},
-    say::escaped,
+    say::{count, escaped},
     secret::SecureBuffer,
     wire::message::{AuditFinding, AuditReport, AuditWhat, Request, Response},
 };
@@ -61,13 +61,15 @@ fn as_text(report: &AuditReport<'_>, home: &Home) -> String {
         text.push_str(&format!("{}{line}: {}\n", escaped(&place), words(finding)));
     }
     if report.more > 0 {
-        text.push_str(&format!("and {} more findings of tampering\n", report.more));
+        text.push_str(&format!("and {} of tampering\n", count(report.more, "more finding")));
     }
     if report.more_notes > 0 {
-        text.push_str(&format!("and {} more remarks\n", report.more_notes));
+        text.push_str(&format!("and {}\n", count(report.more_notes, "more remark")));
     }
     let AuditReport { files, segments, lines, .. } = report;
-    text.push_str(&format!("{lines} lines in {segments} segments in {files} files\n"));
+    let counted = [(lines, "line"), (segments, "segment"), (files, "file")];
+    let counted = counted.map(|(many, one)| count(*many, one)).join(" in ");
+    text.push_str(&format!("{counted}\n"));
     text
 }
 

@@ -28,7 +28,7 @@ use crate::{
         plan::{self, Plan},
         variable::VariableName,
     },
-    say::{Told, escaped, note},
+    say::{Told, count, escaped, note},
     secret::InvalidKey,
     sys::terminal::{self, PromptError},
 };
@@ -265,7 +265,11 @@ fn finish(
     place.write(&text, named)?;
     if let Some(path) = place.file() {
         let shown = path.to_string_lossy();
-        note(format_args!("wrote {} to `{}`, in the clear", values(named.len()), escaped(&shown)));
+        note(format_args!(
+            "wrote {} to `{}`, in the clear",
+            count(named.len(), "value"),
+            escaped(&shown)
+        ));
     }
     Ok(())
 }
@@ -283,8 +287,4 @@ fn may_show(place: &place::Place, asker: &Asker<'_>, yes: bool) -> Result<(), Co
         Ok(_) | Err(PromptError::Cancelled) => Err(CommandError::Said { status: 1 }),
         Err(_) => Err(ExportError::Terminal.into()),
     }
-}
-
-fn values(many: usize) -> String {
-    if many == 1 { "1 value".to_owned() } else { format!("{many} values") }
 }

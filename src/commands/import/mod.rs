@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     home::Home,
     run::approval,
-    say::{Told, escaped, note},
+    say::{self, Told, escaped, note},
     secret::{InvalidKey, SecureBuffer, SecureBytes, TrustProfileName, validate_secret_key},
     sys::terminal,
     wire::{
@@ -96,8 +96,7 @@ fn may_replace(asker: &Asker<'_>, replaced: &[String]) -> bool {
 }
 
 pub(super) fn count(secrets: impl TryInto<u64>) -> String {
-    let secrets = secrets.try_into().unwrap_or(u64::MAX);
-    if secrets == 1 { "1 secret".to_owned() } else { format!("{secrets} secrets") }
+    say::count(secrets, "secret")
 }
 
 fn parse(options: &cli::Import) -> Result<Vec<Imported>, CommandError> {

@@ -31,6 +31,9 @@ pub enum PassError {
         /// Where it was looked for.
         store: PathBuf,
     },
+    /// No entries at all.
+    #[error("the store `{}` holds nothing", shown(.0))]
+    Empty(PathBuf),
     /// Two entries for one key.
     #[error("`{first}` and `{second}` would both be `{key}`")]
     Both {
@@ -54,6 +57,7 @@ impl PassError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Empty(_) => Some("PASSWORD_STORE_DIR names another store"),
             Self::NoGpg(_) => Some("install gnupg"),
             Self::Gpg(_) => Some("nothing was stored; `pass show` of the same says more"),
             Self::Both { .. } => Some("rename one of the two"),
@@ -92,7 +96,10 @@ fn store() -> Result<PathBuf, PassError> {
 /// The files, in the order of their paths. Links are not followed: they lead elsewhere.
 fn entries(store: &Path, name: Option<&Path>) -> Result<Vec<PathBuf>, CommandError> {
     let name = name.unwrap_or(Path::new(""));
-    let none = || PassError::NoEntry { name: name.to_owned(), store: store.to_owned() };
+    let none = || match name.as_os_str().is_empty() {
+        true => PassError::Empty(store.to_owned()),
+        false => PassError::NoEntry { name: name.to_owned(), store: store.to_owned() },
+    };
     if name.components().any(|part| !matches!(part, Component::Normal(_))) {
         return Err(none().into());
     }
