@@ -115,6 +115,33 @@ fn when_locked_memory_runs_short_the_oldest_go_and_what_is_too_much_names_the_li
 }
 
 #[test]
+fn what_has_no_room_at_sixty_four_kibibytes_is_refused_by_the_limits_name() {
+    if as_nobody("limits::what_has_no_room_at_sixty_four_kibibytes_is_refused_by_the_limits_name") {
+        return;
+    }
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v");
+    let long = "x".repeat(50_000);
+    fs::write(sandbox.path("w/values.json"), format!("{{\"long\": \"{long}\"}}")).unwrap();
+    fs::write(sandbox.path("w/mebibyte"), "x".repeat(1 << 20)).unwrap();
+    sandbox.stop();
+    // The launcher's own memory is not what is short here.
+    let Some(_daemon) = under(&sandbox, 64) else { return };
+    unlock(&sandbox);
+    let too_much: [&[&str]; 3] = [
+        &["backup", "b.pds"],
+        &["set", "m", "--from-file", "mebibyte"],
+        &["import", "values.json"],
+    ];
+    for words in too_much {
+        let told = sandbox.pds(words).done().stderr();
+        assert!(!told.contains("closed the connection"), "{words:?}: {told}");
+        assert!(told.contains("locked memory") && told.contains("ulimit -l"), "{words:?}: {told}");
+        assert_eq!(sandbox.pds(["get", "k"]).ok(), b"v", "after {words:?}");
+    }
+}
+
+#[test]
 fn without_secret_memory_all_of_it_is_locked_and_left_out_of_dumps_and_forks() {
     if !is_root() {
         eprintln!("skipped: the mappings of a daemon are root's alone to see");

@@ -10,14 +10,14 @@ use std::{
 };
 
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     time::{error::Elapsed, sleep, timeout},
 };
 
 use super::{
     Daemon,
-    answer::{self, Transfers},
+    answer::{self, Reply, Transfers, sealed},
     ephemeral,
     listener::{Caller, Door},
     registry::Who,
@@ -73,6 +73,15 @@ pub(super) enum Ended {
     Locked,
     #[error("the client was revoked")]
     Revoked,
+}
+
+impl Ended {
+    fn is_want_of_memory(&self) -> bool {
+        matches!(
+            self,
+            Self::OutOfSecretMemory(_) | Self::Channel(ChannelError::OutOfSecretMemory(_))
+        )
+    }
 }
 
 /// Who is at the other end.
@@ -231,13 +240,18 @@ async fn converse(
 ) -> Result<(), Ended> {
     let mut transfers = Transfers::default();
     loop {
-        let reading = read_message(stream, &mut channel, identity.message_max_bytes());
-        let request = identity.unless_cut_off(timeout(IDLE_MAX, reading)).await???;
+        let reading = read_message(daemon, stream, &mut channel, identity.message_max_bytes());
+        let request = match identity.unless_cut_off(timeout(IDLE_MAX, reading)).await?? {
+            Err(ended) if ended.is_want_of_memory() => {
+                return turn_away(daemon, &identity, stream, &mut channel).await;
+            }
+            request => request?,
+        };
         let decoded = message::decode(request.as_slice())?;
         let before = identity.denials();
-        let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await?;
+        let reply = answer::answer(daemon, &identity, &mut transfers, decoded).await;
         drop(request);
-        let sealed = sealed(daemon, &mut channel, reply.encoded.as_slice())?;
+        let (sealed, reply) = sealed(daemon, &mut channel, reply)?;
         deliver(daemon, &identity, stream, &sealed, &reply.releases).await?;
         if let Some(run) = reply.run {
             runs::watch(daemon, run, identity.caller.process.as_ref());
@@ -264,17 +278,32 @@ fn make_room(daemon: &Daemon) {
     }
 }
 
-fn sealed(daemon: &Daemon, channel: &mut Channel, answer: &[u8]) -> Result<Vec<u8>, ChannelError> {
-    let mut sealed = Vec::new();
-    match channel.seal(answer, &mut sealed) {
-        // It has sealed nothing yet, so that it can begin anew.
-        Err(ChannelError::OutOfSecretMemory(_)) if sealed.is_empty() => {
-            daemon.vaults.give_back();
-            channel.seal(answer, &mut sealed)?;
+/// Says that there is no room for a request, and ends the connection. What is still coming
+/// is let pass unopened: a client that is cut off while it writes never reads why.
+async fn turn_away(
+    daemon: &Daemon,
+    identity: &Identity,
+    stream: &mut UnixStream,
+    channel: &mut Channel,
+) -> Result<(), Ended> {
+    let (sealed, _) = sealed(daemon, channel, Reply::out_of_secret_memory())?;
+    deliver(daemon, identity, stream, &sealed, &[]).await?;
+    // What it asks next, it is told at once that nobody answers.
+    stream.shutdown().await?;
+    let passing = async {
+        // The longest one, in its frames, is less.
+        let mut left = 2 * MESSAGE_MAX_BYTES;
+        let mut ignored = [0; 4 << 10];
+        while left > 0 {
+            match stream.read(&mut ignored).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
         }
-        outcome => outcome?,
-    }
-    Ok(sealed)
+        Ok::<_, Ended>(())
+    };
+    identity.unless_cut_off(timeout(IDLE_MAX, passing)).await???;
+    Err(OutOfSecretMemory.into())
 }
 
 /// Sends an answer, unless what its values come from is locked before it has left.
@@ -291,6 +320,7 @@ pub(super) async fn deliver(
 }
 
 async fn read_message(
+    daemon: &Daemon,
     stream: &mut UnixStream,
     channel: &mut Channel,
     max_bytes: usize,
@@ -298,7 +328,15 @@ async fn read_message(
     let mut message = SecureBuffer::new()?;
     loop {
         let frame = read_frame(stream, FRAME_MAX_BYTES).await?;
-        if channel.open(&frame, &mut message)? {
+        let whole = match channel.open(&frame, &mut message) {
+            // It has opened nothing yet, so that it can begin anew.
+            Err(ChannelError::OutOfSecretMemory(_)) => {
+                daemon.vaults.give_back();
+                channel.open(&frame, &mut message)?
+            }
+            outcome => outcome?,
+        };
+        if whole {
             return Ok(message);
         }
         if message.as_slice().len() >= max_bytes {

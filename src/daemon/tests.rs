@@ -128,7 +128,7 @@ impl Ready {
 
     async fn ask(&self, request: Request<'_>) -> Reply {
         let mut transfers = Transfers::default();
-        answer(&self.daemon, &launcher(), &mut transfers, request).await.unwrap()
+        answer(&self.daemon, &launcher(), &mut transfers, request).await
     }
 
     pub(super) async fn get(&self) -> Option<Vec<u8>> {
@@ -156,7 +156,7 @@ async fn one_in_flight(
     done: Arc<AtomicUsize>,
 ) -> bool {
     let mut transfers = Transfers::default();
-    let reply = answer(&daemon, &launcher(), &mut transfers, Request::Get(AT)).await.unwrap();
+    let reply = answer(&daemon, &launcher(), &mut transfers, Request::Get(AT)).await;
     let has_value = !reply.releases.is_empty();
     let sent = deliver(&daemon, &launcher(), &stream, reply.encoded.as_slice(), &reply.releases)
         .await
@@ -320,7 +320,7 @@ async fn a_panic_in_any_handler_leaves_nothing_that_cannot_be_locked() {
             let daemon = Arc::clone(&ready.daemon);
             let handler = tokio::spawn(async move {
                 let mut transfers = Transfers::default();
-                answer(&daemon, &launcher(), &mut transfers, request).await.is_ok()
+                answer(&daemon, &launcher(), &mut transfers, request).await;
             });
             // As a session's task does, it ends; nothing else does.
             let _ = timeout(PATIENCE, handler).await.expect(&name);

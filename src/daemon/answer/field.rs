@@ -49,7 +49,7 @@ impl Ask<'_> {
     pub(super) fn opened(&self, profile: &str, secrets: Option<u64>) -> Answer {
         let key = field::key_for_launcher(&self.daemon.vaults, profile).map_err(refusal)?;
         let Some((key, release)) = key else {
-            return Ok(Reply::new(&secrets.map_or(Response::Done, Response::Restored))?);
+            return Ok(Reply::plain(&secrets.map_or(Response::Done, Response::Restored)));
         };
         let lifetime = self.daemon.settings.current().lifetimes.unlocked;
         let reply = Reply::new(&Response::Unlocked(Unlocked {

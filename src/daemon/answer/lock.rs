@@ -7,7 +7,7 @@ use crate::{
         unlock,
     },
     secret::TrustProfileName,
-    wire::message::{Reason, Response, Unlock},
+    wire::message::{Reason, Unlock},
 };
 
 impl Ask<'_> {
@@ -73,7 +73,7 @@ impl Ask<'_> {
 
     pub(super) fn stop(&self) -> Answer {
         self.lock(None)?;
-        Ok(Reply { stop: true, ..Reply::new(&Response::Done)? })
+        Ok(Reply { stop: true, ..Reply::done() })
     }
 }
 

@@ -11,12 +11,14 @@ mod lock;
 mod look;
 mod names;
 mod read;
+mod reply;
 mod status;
 mod transfers;
 mod versions;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+pub(super) use reply::{Encoded, Reply, sealed};
 pub(super) use transfers::Transfers;
 
 use super::{
@@ -25,44 +27,22 @@ use super::{
     gate::{self, Facts, Grant, Operation, Rules, Wish},
     now,
     reasons::{Refusal, off_the_loop, refusal},
-    runs::Run,
     session::Identity,
     stamp,
-    vault_state::Release,
 };
 use crate::{
     config::TrailSync,
-    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, TrustProfileName},
-    wire::message::{self, KeyInProfile, Plaintext, Problem, Reason, Request, Response},
+    secret::{OutOfSecretMemory, SecureBytes, TrustProfileName},
+    wire::message::{KeyInProfile, Plaintext, Problem, Reason, Request, Response},
 };
-
-/// An answer, encoded, and what it depends on.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) encoded: SecureBuffer,
-    /// The unlocked profiles whose values are in it: if one is locked before the
-    /// answer has left, it must not leave.
-    pub(super) releases: Vec<Release>,
-    /// The run that these values are for, which is watched once they have left.
-    pub(super) run: Option<Run>,
-    /// Whether the daemon is to leave after it.
-    pub(super) stop: bool,
-}
-
-impl Reply {
-    fn new(response: &Response<'_>) -> Result<Self, OutOfSecretMemory> {
-        let encoded = message::encode(response)?;
-        Ok(Self { encoded, releases: Vec::new(), run: None, stop: false })
-    }
-}
 
 /// Why a handler has no answer of its own.
 #[derive(Debug)]
 enum NoAnswer {
     /// The request was not granted, or could not be done: the refusal is the answer.
     Refused(Refusal),
-    /// There is no memory for any answer.
-    OutOfSecretMemory(OutOfSecretMemory),
+    /// There is no memory for the answer.
+    OutOfSecretMemory,
 }
 
 impl From<Refusal> for NoAnswer {
@@ -72,8 +52,8 @@ impl From<Refusal> for NoAnswer {
 }
 
 impl From<OutOfSecretMemory> for NoAnswer {
-    fn from(error: OutOfSecretMemory) -> Self {
-        Self::OutOfSecretMemory(error)
+    fn from(_: OutOfSecretMemory) -> Self {
+        Self::OutOfSecretMemory
     }
 }
 
@@ -90,24 +70,21 @@ pub(super) struct Claimed<'r> {
 }
 
 /// Answers one request. A refusal is an answer.
-///
-/// # Errors
-/// [`OutOfSecretMemory`] if not even a refusal could be encoded.
 pub(super) async fn answer(
     daemon: &Arc<Daemon>,
     identity: &Identity,
     transfers: &mut Transfers,
     request: Request<'_>,
-) -> Result<Reply, OutOfSecretMemory> {
+) -> Reply {
     let ask = Ask { daemon, identity };
     let answer = match super::field::unsealed(request) {
         Ok(request) => ask.dispatch(transfers, request).await,
         Err(reason) => ask.of_the_other_build(reason),
     };
     match answer {
-        Ok(reply) => Ok(reply),
-        Err(NoAnswer::Refused(problems)) => Reply::new(&Response::Refused(problems)),
-        Err(NoAnswer::OutOfSecretMemory(error)) => Err(error),
+        Ok(reply) => reply,
+        Err(NoAnswer::Refused(problems)) => Reply::plain(&Response::Refused(problems)),
+        Err(NoAnswer::OutOfSecretMemory) => Reply::out_of_secret_memory(),
     }
 }
 
@@ -154,7 +131,7 @@ impl Ask<'_> {
             Request::ClientRevoke(name) => self.client_revoke(name).await?,
             Request::Sealed(_) => return Err(refusal(Reason::Malformed).into()),
         }
-        Ok(Reply::new(&Response::Done)?)
+        Ok(Reply::done())
     }
 
     /// Asks the gates. A denial is recorded here, and nothing further runs.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Answer, Ask, Claimed, Refusal, Reply, off_the_loop, refusal, whole_profile, wish};
+use super::{
+    Answer, Ask, Claimed, Encoded, Refusal, Reply, off_the_loop, refusal, whole_profile, wish,
+};
 use crate::{
     daemon::{
         gate::{Grant, Operation, Wish, permits},
@@ -40,7 +42,7 @@ impl Ask<'_> {
         };
         let (values, releases) = self.conclude(word, &wishes, claimed, outcome).await?;
         if batch.check_only {
-            return Ok(Reply::new(&Response::Done)?);
+            return Ok(Reply::done());
         }
         let run = Some(self.run(&wishes, claimed));
         Ok(Reply { run, ..self.release(&values, releases)? })
@@ -54,7 +56,7 @@ impl Ask<'_> {
             encode_values(values)
         });
         let encoded = encoded.map_err(|_| refusal(Reason::OutOfSecretMemory))?;
-        Ok(Reply { encoded, releases, stop: false, run: None })
+        Ok(Reply { releases, ..Reply::of(Encoded::Secret(encoded)) })
     }
 
     /// What is to be watched, in names.
