@@ -290,6 +290,26 @@ fn a_run_is_listed_while_it_lasts_and_its_end_is_a_line() {
 }
 
 #[test]
+fn a_run_that_outlives_its_daemon_is_on_record_as_not_watched() {
+    let sandbox = Sandbox::unlocked();
+    sandbox.set("db/a", b"v");
+    let mut command = sandbox.command(&["run", "-e", "DB=db/a", "--", "cat"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    eventually("the run is listed", || {
+        let listed = sandbox.ok(&["audit", "show", "--running"]);
+        listed.contains("db/a").then_some(())
+    });
+    sandbox.ok(&["stop"]);
+    let is_end = |line: &Value| line["operation"] == "run-end";
+    let ends: Vec<_> = sandbox.trail().into_iter().filter(is_end).collect();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0]["outcome"], "not-watched");
+    assert_eq!(ends[0]["pid"], child.id());
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+#[test]
 fn no_value_and_no_length_of_one_is_in_the_trail_the_log_or_a_message() {
     let sandbox = Sandbox::unlocked();
     // Of a length that nothing else has, in whatever way it is written.

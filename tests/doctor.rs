@@ -164,3 +164,13 @@ fn a_daemon_that_is_not_there_to_be_started_is_wrong_and_not_just_absent() {
         ("wrong", "install pds again, both of its files", 1)
     );
 }
+
+#[test]
+fn a_config_that_no_daemon_would_start_with_is_wrong_before_one_is_needed() {
+    let sandbox = Sandbox::new();
+    sandbox.config("x = [\n");
+    let (report, status) = doctor(&sandbox);
+    let (state, hint) = check(&report, "daemon");
+    assert_eq!((state.as_str(), status), ("wrong", 1), "{report}");
+    assert!(hint.contains("config.toml") && report.to_string().contains("none would start"));
+}

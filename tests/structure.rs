@@ -131,8 +131,8 @@ fn imports_run_one_way() {
         (
             "commands",
             &[
-                "cli", "client", "error", "hex", "home", "mistake", "run", "say", "secret", "sys",
-                "wire",
+                "cli", "client", "config", "error", "hex", "home", "mistake", "run", "say",
+                "secret", "sys", "wire",
             ],
         ),
         ("error", &["client", "commands", "config", "home", "mistake", "run", "say", "sys"]),

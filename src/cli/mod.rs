@@ -13,7 +13,10 @@ mod vaults;
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    error::{ContextKind, ErrorKind},
+};
 
 pub use audit::{Audit, AuditCommand, AuditFilter, AuditFollow, AuditShow, AuditVerify};
 pub use carried::{Completions, Man};
@@ -306,7 +309,24 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
             .try_get_matches_from(rest)?;
         return Run::from_arg_matches(&matches).map(|run| Cli { command: Command::Run(run) });
     }
-    Cli::try_parse_from(arguments)
+    let is_set = arguments.get(1).is_some_and(|name| name == "set");
+    match Cli::try_parse_from(arguments) {
+        Err(error) if is_set && error.kind() == ErrorKind::UnknownArgument => {
+            let argument = error.get(ContextKind::InvalidArg);
+            // An option that isn't one is named; anything else may be a value.
+            let is_option = argument.is_some_and(|argument| argument.to_string().starts_with('-'));
+            Err(if is_option { error } else { value_as_argument() })
+        }
+        Ok(Cli { command: Command::Set(set) }) if set.key.contains('=') => Err(value_as_argument()),
+        read => read,
+    }
+}
+
+/// A value was given where the shell's history and `ps` have it. It is not said a third time.
+fn value_as_argument() -> clap::Error {
+    let said = "`set` takes no value on the command line, where the shell's history keeps it\n\n\
+                Usage: pds set [OPTIONS] <KEY>\n";
+    clap::Error::raw(ErrorKind::TooManyValues, said)
 }
 
 /// Whether a command line asks for JSON. Looked for before it is read, so that a mistake in

@@ -105,6 +105,13 @@ pub(super) fn take_up(daemon: &Arc<Daemon>, run: Run, process: Process) {
     });
 }
 
+/// Puts on record that the runs which are not over are watched no more: the daemon leaves.
+pub(super) fn let_go(daemon: &Daemon) {
+    for (run, _) in daemon.runs.hand_over() {
+        record(daemon, &run, "not-watched", None);
+    }
+}
+
 fn record(daemon: &Daemon, run: &Run, outcome: &'static str, took: Option<Duration>) {
     let event = SecretOperationAudit {
         time: stamp(),

@@ -125,6 +125,7 @@ impl Life<'_> {
             // Gone before the connections: whoever sees one end can count on it.
             self.socket = None;
             waiting.doors.clear();
+            runs::let_go(&daemon);
         }
         // Also on an error: whatever is unlocked is locked in the proper order, and the
         // trail ends while the vaults' notes of it can still be written.

@@ -306,7 +306,7 @@ fn approval() -> String {
 /// clap's own, which has another look.
 fn usage() -> String {
     let sandbox = Sandbox::new();
-    let calls: [&[&str]; 8] = [
+    let calls: [&[&str]; 10] = [
         &["frobnicate"],
         &["backup"],
         &["audit", "show", "--outcome", "x"],
@@ -315,6 +315,8 @@ fn usage() -> String {
         &["run"],
         &["run", "-e", "A", "--", "true"],
         &["set", "k", "--stdin", "--generate"],
+        &["set", "k", "the value itself"],
+        &["set", "k=the-value"],
     ];
     calls.iter().map(|call| shown(&sandbox, call)).collect()
 }

@@ -3,7 +3,9 @@
 use super::{Check, State};
 use crate::{
     client::{Client, ClientError, daemon_program},
+    config::Config,
     home::Home,
+    say::escaped,
     secret::SecureBuffer,
     sys::{Protection, Region, kernel},
     wire::message::{self, LandlockState, Request, Response, Status},
@@ -30,7 +32,7 @@ pub(super) fn checks(home: &Home) -> Vec<Check> {
         Ok(Some(status)) => of_daemon(&status),
         Ok(None) => {
             let mut checks = vec![match daemon_program() {
-                Ok(_) => Check::ok("daemon", "none runs; the next command starts one"),
+                Ok(_) => to_be_started(home),
                 Err(error) => {
                     let hint = error.hint().unwrap_or_default();
                     Check::new("daemon", State::Wrong, error.to_string(), &hint)
@@ -44,6 +46,19 @@ pub(super) fn checks(home: &Home) -> Vec<Check> {
             let mut checks = vec![Check::new("daemon", State::Wrong, error.to_string(), &hint)];
             checks.extend(without_daemon());
             checks
+        }
+    }
+}
+
+/// What the next command would come to, that starts a daemon: the config can keep it from that.
+fn to_be_started(home: &Home) -> Check {
+    let path = home.config_file();
+    match Config::read(&path) {
+        Ok(_) => Check::ok("daemon", "none runs; the next command starts one"),
+        Err(error) => {
+            let path = path.to_string_lossy();
+            let detail = format!("none runs, and none would start: {}: {error}", escaped(&path));
+            Check::new("daemon", State::Wrong, detail, "mend `config.toml`; it is read again")
         }
     }
 }
