@@ -176,7 +176,7 @@ fn every_operation_has_its_line_and_an_honest_trail_verifies() {
         assert!(operations.contains(&wanted), "{wanted:?} in {operations:?}");
     }
     let said = sandbox.ok(&["audit", "verify"]);
-    assert!(said.contains("lines in 1 segments in 1 files"), "{said}");
+    assert!(said.contains("lines in 1 segment in 1 file"), "{said}");
 
     // Over clean stops, and after each there is a segment more.
     sandbox.ok(&["stop"]);
