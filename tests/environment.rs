@@ -60,7 +60,13 @@ fn the_command_gets_what_is_asked_for_and_nothing_else() {
          [compose]\nDB_URL = \"pg://u:${DB_PASSWORD|urlencode}@${DB_HOST}/x\"\n",
     );
     // An empty one names no key; it is taken out like any.
-    let set = [("MINE", "1"), ("PDS_PASSWORD_FILE", "x"), ("PDS_CLIENT_KEY", ""), ("PDS_LOG", "z")];
+    let set = [
+        ("MINE", "1"),
+        ("ABSENT", "stale"),
+        ("PDS_PASSWORD_FILE", "x"),
+        ("PDS_CLIENT_KEY", ""),
+        ("PDS_LOG", "z"),
+    ];
     let ours = [
         "DB_HOST=localhost",
         "DB_URL=pg://u:p%26ss%20word@localhost/x",

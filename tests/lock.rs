@@ -79,7 +79,7 @@ fn locking_a_profile_that_there_is_not_is_an_error_with_and_without_a_daemon() {
     let recorded = sandbox.recorded(|| {
         sandbox.pds(["lock", "-p", "defualt"]).done().code(4).says(unknown).end();
     });
-    assert_eq!(recorded, ["lock denied profile-unknown"]);
+    assert_eq!(recorded, ["lock failed profile-unknown"]);
     sandbox.pds(["list"]).ok();
     sandbox.stop();
     sandbox.pds(["lock", "-p", "defualt"]).done().code(4).says(unknown).end();

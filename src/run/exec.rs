@@ -51,6 +51,7 @@ impl Prepared {
             inherit: &inherit,
             vars: &plan.vars,
             secrets: values.resolved(plan),
+            absent: values.absent(plan),
             compose: &plan.compose,
             conflict: plan.conflict(),
         })

@@ -9,6 +9,7 @@ use super::{
     environment::{Resolved, SecretValue},
     first_use,
     plan::{Plan, Planned},
+    variable::VariableName,
 };
 use crate::{
     client::{AskError, Asker, ClientError, Wanted},
@@ -52,6 +53,13 @@ impl Values {
             Some(Resolved { name: &secret.variable, value, hidden: secret.hidden })
         });
         resolved.collect()
+    }
+
+    /// The variables of those that there are none of.
+    pub(super) fn absent<'v>(&self, plan: &'v Plan<'_>) -> Vec<&'v VariableName> {
+        let named = plan.secrets.iter().zip(self.iter());
+        let absent = named.filter(|(secret, value)| value.is_none() && !secret.hidden);
+        absent.map(|(secret, _)| &secret.variable).collect()
     }
 
     /// The values in the plan's order; `None` where an optional one is absent.

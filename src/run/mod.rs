@@ -216,6 +216,7 @@ pub fn with_variables<T>(
         inherit: &Inherit::All,
         vars: &plan.vars,
         secrets: values.resolved(plan),
+        absent: Vec::new(),
         compose: &plan.compose,
         conflict: plan.conflict(),
     })

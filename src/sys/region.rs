@@ -110,6 +110,11 @@ impl Region {
         if self.protection == Protection::Secret && len > backed_bytes(self.len) {
             return Err(RegionError::LockLimit);
         }
+        // Asked first: where mremap(2) fails over the limit, older kernels have unmapped its
+        // target by then, and another thread may have mapped something there.
+        if !may_lock(len - self.len) {
+            return Err(RegionError::LockLimit);
+        }
         let whole = map_inaccessible(total).ok_or(RegionError::OutOfMemory)?;
         // SAFETY: the reservation has a page before and after these `len` bytes.
         let base = unsafe { whole.add(self.page) };
@@ -119,8 +124,11 @@ impl Region {
         let moved =
             unsafe { libc::mremap(self.base.as_ptr().cast(), self.len, len, flags, base.as_ptr()) };
         if moved == libc::MAP_FAILED {
-            // SAFETY: the reservation of this call, which nobody has seen.
-            unsafe { libc::munmap(whole.as_ptr().cast(), total) };
+            // For the same reason only its guards are given back, which are there in any case.
+            for guard in [whole.as_ptr(), base.as_ptr().wrapping_add(len)] {
+                // SAFETY: a page of the reservation of this call that mremap(2) did not touch.
+                unsafe { libc::munmap(guard.cast(), self.page) };
+            }
             return Err(RegionError::LockLimit);
         }
         // Page by page: between them another thread may have mapped something by now.
@@ -272,6 +280,20 @@ fn map_inaccessible(total: usize) -> Option<NonNull<u8>> {
         )
     };
     (address != libc::MAP_FAILED).then(|| NonNull::new(address.cast())).flatten()
+}
+
+/// Whether the kernel would lock so many bytes more.
+fn may_lock(len: usize) -> bool {
+    if len == 0 {
+        return true;
+    }
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_LOCKED;
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
+    // exists, and goes before anybody else knows of it.
+    unsafe {
+        let address = libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0);
+        address != libc::MAP_FAILED && libc::munmap(address, len) == 0
+    }
 }
 
 /// Maps over `len` bytes of our own reservation.

@@ -3,18 +3,34 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::OpenOptionsExt,
+    },
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
 use nix::{
+    fcntl::OFlag,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    pty::openpty,
+    pty::{grantpt, posix_openpt, ptsname_r, unlockpt},
     sys::termios::{LocalFlags, tcgetattr},
 };
 
 use super::{DEADLINE, Outcome, Sandbox, sandbox::program};
+
+/// A new terminal, its two ends. Not by openpty(3), whose descriptors would be inherited by
+/// whatever another test starts meanwhile: some claims are about each that is open.
+fn open_pty() -> (OwnedFd, OwnedFd) {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname_r(&master).unwrap();
+    let mut slave = File::options();
+    let slave = slave.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(path);
+    (master.into(), slave.unwrap().into())
+}
 
 pub(crate) struct Terminal {
     master: File,
@@ -47,26 +63,26 @@ impl Terminal {
         set: &[(&str, &str)],
         output: impl Fn(&OwnedFd) -> [Stdio; 2],
     ) -> Self {
-        let pty = openpty(None, None).unwrap();
+        let (master, slave) = open_pty();
         let mut command: Command = sandbox.command("setsid");
         // Whoever starts the tests in the background of a script has SIGINT ignored, and
         // that is inherited.
         let signals = "--default-signal=INT,QUIT,TSTP,HUP,TERM";
         command.args(["--ctty", "env", signals, &program()]).args(arguments);
         // Standard input is the terminal because setsid(1) takes it from there.
-        command.stdin(Stdio::from(pty.slave.try_clone().unwrap()));
-        let [output, error] = output(&pty.slave);
+        command.stdin(Stdio::from(slave.try_clone().unwrap()));
+        let [output, error] = output(&slave);
         command.envs(set.iter().copied()).stdout(output).stderr(error);
         let child = command.spawn().unwrap();
-        Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
+        Self { master: File::from(master), slave, child, shown: String::new() }
     }
 
     /// A program with all three standard descriptors on the terminal, as a shell has them.
     pub(crate) fn over(mut command: Command) -> Self {
-        let pty = openpty(None, None).unwrap();
-        let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let (master, slave) = open_pty();
+        let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        Self { master: File::from(pty.master), slave: pty.slave, child, shown: String::new() }
+        Self { master: File::from(master), slave, child, shown: String::new() }
     }
 
     /// Ends a shell, which would not do so by itself. Not by hanging up: who else was

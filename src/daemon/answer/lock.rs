@@ -58,8 +58,9 @@ impl Ask<'_> {
         let _grant = self.admit("lock", &wishes, Claimed::default())?;
         let activity = profile.map(|profile| self.daemon.vaults.activity(profile));
         if activity == Some(Activity::Unknown) {
-            let unknown = refusal(Reason::ProfileUnknown);
-            return Err(self.deny("lock", &wishes, Claimed::default(), unknown));
+            // The gates let it pass: to whom they don't, it says nothing of what there is.
+            let unknown = Err(refusal(Reason::ProfileUnknown));
+            return self.note_failure("lock", &wishes, Claimed::default(), unknown);
         }
         // Once a vault is locked, the trail's head can't be noted for it any more.
         self.daemon.note_head();

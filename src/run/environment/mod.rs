@@ -58,8 +58,10 @@ pub struct Sources<'a> {
     pub inherit: &'a Inherit,
     /// Plain values. A secret or a template of the same name replaces one.
     pub vars: &'a [(VariableName, String)],
-    /// One that is optional and absent is simply not in it.
+    /// Those that there are.
     pub secrets: Vec<Resolved<'a>>,
+    /// Variables of optional secrets that are absent: unset, whatever was inherited.
+    pub absent: Vec<&'a VariableName>,
     /// Templates, each after those that it takes values from. A secret of the same name
     /// replaces one. One that takes a value which is absent is absent itself.
     pub compose: &'a [Composed],
@@ -88,9 +90,10 @@ impl<'a> Environment<'a> {
     /// needs the command's arguments as well.
     pub fn bind(sources: Sources<'a>) -> Result<Self, Vec<EnvironmentProblem>> {
         let (inherited, inherit) = (sources.inherited, sources.inherit);
-        let conflict = sources.conflict;
+        let (conflict, absent) = (sources.conflict, sources.absent.clone());
         let (set, mut problems) = set_here(sources);
         let mut names: HashMap<&[u8], Owner> = HashMap::with_capacity(inherited.len() + set.len());
+        names.extend(absent.iter().map(|name| (name.as_str().as_bytes(), Owner::Set)));
         names.extend(set.iter().map(|entry| (entry.name(), Owner::Set)));
         let mut entries = Vec::with_capacity(inherited.len() + set.len());
         for &text in inherited.iter().filter(|text| is_kept(text, inherit)) {
@@ -106,6 +109,17 @@ impl<'a> Environment<'a> {
                     problems.extend(entry.variable().cloned().map(EnvironmentProblem::AlreadySet));
                 }
                 _ => entries.push(entry),
+            }
+        }
+        if conflict == Conflict::Error {
+            let both =
+                |name: &&VariableName| names.get(name.as_str().as_bytes()) == Some(&Owner::Both);
+            for name in absent.into_iter().filter(both) {
+                let problem = EnvironmentProblem::AlreadySet(name.clone());
+                // A default may be set in its place, and was told then.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
             }
         }
         if problems.is_empty() { Ok(Self { entries }) } else { Err(problems) }

@@ -15,6 +15,7 @@ struct Case<'c> {
     inherit: Inherit,
     vars: &'c [(&'c str, &'c str)],
     secrets: &'c [(&'c str, &'c [u8], bool)],
+    absent: &'c [&'c str],
     compose: &'c str,
     conflict: Conflict,
 }
@@ -22,7 +23,8 @@ struct Case<'c> {
 impl Default for Case<'_> {
     fn default() -> Self {
         let (inherit, conflict) = (Inherit::All, Conflict::Secret);
-        Self { inherited: &[], inherit, vars: &[], secrets: &[], compose: "", conflict }
+        let (inherited, vars, secrets, absent) = (&[], &[], &[], &[]);
+        Self { inherited, inherit, vars, secrets, absent, compose: "", conflict }
     }
 }
 
@@ -38,6 +40,7 @@ impl Case<'_> {
             hidden: *hidden,
         });
         let secrets = secrets.collect();
+        let absent: Vec<_> = self.absent.iter().map(|n| name(n)).collect();
         // All single letters are declared, so that any template's names are known.
         let declared: String = ('A'..='Z')
             .filter(|letter| !self.compose.contains(&format!("{letter} =")))
@@ -50,6 +53,7 @@ impl Case<'_> {
             inherit: &self.inherit,
             vars: &vars,
             secrets,
+            absent: absent.iter().collect(),
             compose: &manifest.compose,
             conflict: self.conflict,
         })?;
@@ -74,6 +78,16 @@ fn the_command_sees_what_was_inherited_and_what_was_asked_for_and_nothing_else()
     };
     let expected = ["PATH=/bin", "HOME=/h", "LEVEL=info", "KEY=k=\n", "URL=x://p%40%2F@h"];
     assert_eq!(case.bind().unwrap(), expected);
+}
+
+#[test]
+fn what_is_optional_and_absent_is_unset_unless_the_environment_counts() {
+    let inherited = &["A=stale", "B=1"];
+    let case = |conflict| Case { inherited, absent: &["A", "C"], conflict, ..Case::default() };
+    assert_eq!(case(Conflict::Secret).bind().unwrap(), ["B=1"]);
+    assert_eq!(case(Conflict::Environment).bind().unwrap(), ["A=stale", "B=1"]);
+    let problems = case(Conflict::Error).bind().unwrap_err();
+    assert_eq!(problems, [EnvironmentProblem::AlreadySet(name("A"))]);
 }
 
 #[test]
@@ -220,6 +234,7 @@ fn all_strings_and_their_pointers_together_have_an_edge() {
             inherit: &Inherit::All,
             vars: &[],
             secrets: Vec::new(),
+            absent: Vec::new(),
             compose: &[],
             conflict: Conflict::Secret,
         };
@@ -241,6 +256,7 @@ fn a_string_that_is_too_long_by_itself_is_named() {
         inherit: &Inherit::All,
         vars: &[],
         secrets: Vec::new(),
+        absent: Vec::new(),
         compose: &[],
         conflict: Conflict::Secret,
     };
