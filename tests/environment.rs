@@ -281,3 +281,39 @@ fn what_the_user_has_set_passes_even_if_no_secret_could_be_put_there() {
     let mode = fs::metadata(sandbox.path("w/pds.toml")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
+
+#[test]
+fn editors_pagers_and_build_tools_are_not_taken_over_by_a_manifest() {
+    let sandbox = Sandbox::ready();
+    sandbox.set("k", "v");
+    for name in [
+        "VIMINIT",
+        "EXINIT",
+        "LESS",
+        "MAKEFILES",
+        "TAR_OPTIONS",
+        "PYTHONPYCACHEPREFIX",
+        "SVN_SSH",
+        "RSYNC_RSH",
+        "PSQLRC",
+        "WGETRC",
+        "ANSIBLE_CONFIG",
+        "TF_CLI_CONFIG_FILE",
+        "AWS_CONFIG_FILE",
+        "MANROFFOPT",
+        "NODE_V8_COVERAGE",
+        "LD",
+        "AR",
+        "MAKE",
+    ] {
+        sandbox.write_manifest(&format!("[vars]\n{name} = \"x\"\n"));
+        let run = sandbox.pds(["run", "--", "true"]).done().code(125);
+        run.mentions(&format!("`{name}` can't be set")).mentions("[lift.").end();
+        let assigned = format!("{name}=k");
+        sandbox.pds(["run", "-e", &assigned, "--", "true"]).done().code(125).end();
+    }
+    for name in ["AWS_ACCESS_KEY_ID", "VAULT_TOKEN", "TF_VAR_KEY", "PGPASSWORD"] {
+        sandbox.manifest(&format!("[secrets]\n{name} = \"k\"\n"));
+        assert_eq!(sandbox.pds(["run", "--", "printenv", name]).ok(), b"v\n");
+    }
+}

@@ -309,6 +309,16 @@ mod tests {
             "CARGO_REGISTRY_TOKEN",
             "CARGO_REGISTRIES_MINE_TOKEN",
             "npm_config__authToken",
+            "AWS_ACCESS_KEY_ID",
+            "ANSIBLE_VAULT_PASSWORD",
+            "VAULT_TOKEN",
+            "TF_VAR_KEY",
+            "GH_TOKEN",
+            "BORG_PASSPHRASE",
+            "RESTIC_PASSWORD",
+            "PGPASSWORD",
+            "MAKE_KEY",
+            "VIMEO_KEY",
             "",
         ] {
             assert_eq!(class_of(name), None, "{name}");
