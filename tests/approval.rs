@@ -123,6 +123,41 @@ fn an_approval_can_be_listed_and_taken_back() {
 }
 
 #[test]
+fn an_approval_is_taken_back_by_the_path_alone_whatever_became_of_the_file() {
+    let spoil: [fn(&std::path::Path); 4] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "pds = 1\n[secret]\n").unwrap(),
+        |path| fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap(),
+        |path| {
+            fs::rename(path, path.with_file_name("other")).unwrap();
+            symlink("other", path).unwrap();
+        },
+    ];
+    let sandbox = Sandbox::ready();
+    sandbox.set("a", "1");
+    let path = sandbox.path("w/pds.toml");
+    let listed = || sandbox.pds(["allow", "--list"]).text();
+    for (case, spoil) in spoil.into_iter().enumerate() {
+        let _ = fs::remove_file(&path);
+        sandbox.manifest("[secrets]\nA = \"a\"\n");
+        assert_eq!(listed().lines().count(), 1, "{case}");
+        spoil(&path);
+        sandbox.pds(["disallow", path.to_str().unwrap()]).ok();
+        assert_eq!(listed(), "", "{case}");
+    }
+    // Nor is its folder needed, by the path as the list shows it.
+    let _ = fs::remove_file(&path);
+    let folder = sandbox.path("gone");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("pds.toml"), "pds = 1\n").unwrap();
+    sandbox.pds(["allow"]).cwd(&folder).done().code(0).end();
+    let shown = listed();
+    fs::remove_dir_all(&folder).unwrap();
+    sandbox.pds(["disallow", shown.trim_end()]).ok();
+    assert_eq!(listed(), "");
+}
+
+#[test]
 fn what_init_wrote_is_approved_and_off_in_the_config_is_off() {
     let sandbox = Sandbox::ready();
     let password = sandbox.password("default");

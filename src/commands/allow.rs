@@ -1,5 +1,7 @@
 //! `allow` and `disallow`: given on purpose, they ask no more.
 
+use std::{os::unix::ffi::OsStrExt, path::Path};
+
 use super::{expiry::stamp, passwords_of, print};
 use crate::{
     cli,
@@ -9,6 +11,7 @@ use crate::{
     run::{
         self, RunError,
         approval::{self, Claim},
+        manifest::Manifest,
         plan::Plan,
     },
     say::escaped,
@@ -58,16 +61,39 @@ fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
     Ok(print(text.as_bytes())?)
 }
 
+/// A path is enough: an approval is to be taken back most of all where the file is gone, or
+/// is not what it was.
 pub(super) fn disallow(options: &cli::Disallow, home: &Home) -> Result<(), Error> {
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
-    let manifest = run::plan::manifest(options.file.as_ref())?;
-    let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
-    let claim = Claim::new(&manifest, &plan.profiles);
-    for profile in approval::vaults(&plan) {
-        take_back(&mut asker, &profile, claim.path())?;
+    let (paths, profiles) = match run::plan::manifest(options.file.as_ref()) {
+        Ok(manifest) => {
+            let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
+            let claim = Claim::new(&manifest, &plan.profiles);
+            (vec![claim.path().to_owned()], approval::vaults(&plan).into_iter().collect())
+        }
+        Err(RunError::Manifest(error)) if error.path().is_some() => {
+            let path = error.path().unwrap_or(Path::new(""));
+            (paths_of(path), options.profile.clone())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let profiles =
+        if profiles.is_empty() { run::look::all_profiles(&mut asker)? } else { profiles };
+    for (profile, path) in profiles.iter().flat_map(|p| paths.iter().map(move |path| (p, path))) {
+        take_back(&mut asker, profile, path)?;
     }
     Ok(())
+}
+
+/// What an approval of the file `path` can be kept by: its path without links, and what was
+/// typed, which `allow --list` may have shown for a folder that is gone.
+fn paths_of(path: &Path) -> Vec<String> {
+    let real = Manifest::path_of(path).ok();
+    let real = real.map(|path| approval::path_as_text(path.as_os_str().as_bytes()));
+    let typed = path.to_str().filter(|path| path.starts_with('/')).map(str::to_owned);
+    let typed = typed.filter(|typed| Some(typed) != real.as_ref());
+    real.into_iter().chain(typed).collect()
 }
 
 fn take_back(asker: &mut Asker<'_>, profile: &TrustProfileName, path: &str) -> Result<(), Error> {

@@ -267,6 +267,17 @@ struct Known {
     damaged: bool,
 }
 
+/// Every profile that has a vault, those that are unlocked first: of the others each needs
+/// its password.
+///
+/// # Errors
+/// [`RunError::Ask`].
+pub fn all_profiles(asker: &mut Asker<'_>) -> Result<Vec<TrustProfileName>, RunError> {
+    let known = profiles(asker)?.unwrap_or_default();
+    let (open, locked): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, known)| known.unlocked);
+    Ok(open.into_iter().chain(locked).map(|(name, _)| name).collect())
+}
+
 /// Each profile that has a vault; `None` if this client may not know.
 fn profiles(asker: &mut Asker<'_>) -> Result<Option<BTreeMap<TrustProfileName, Known>>, RunError> {
     let mut buffer = SecureBuffer::new()?;

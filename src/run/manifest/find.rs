@@ -71,6 +71,21 @@ impl ManifestError {
         }
     }
 
+    /// The file that it is about, if there is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::NotFound => None,
+            Self::Invalid(invalid) => Some(&invalid.path),
+            Self::Unreadable { path, .. }
+            | Self::SymbolicLink(path)
+            | Self::NotAFile(path)
+            | Self::ForeignOwner(path)
+            | Self::WritableByOthers(path)
+            | Self::TooLarge(path) => Some(path),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -124,11 +139,19 @@ impl Manifest {
     /// Whatever keeps it from being used.
     pub fn load(path: &Path, user: u32) -> Result<Self, ManifestError> {
         let file = open(path).map_err(|error| unreadable(path.to_owned(), error))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| unreadable(path.to_owned(), error))?;
-        let path = path.file_name().map_or(folder.clone(), |name| folder.join(name));
+        let path = Self::path_of(path).map_err(|error| unreadable(path.to_owned(), error))?;
         read(file, path, user)
+    }
+
+    /// The path that a manifest named `path` has, or would have if it were there: its folder
+    /// without links.
+    ///
+    /// # Errors
+    /// If there is no such folder.
+    pub fn path_of(path: &Path) -> io::Result<PathBuf> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
+        Ok(path.file_name().map_or(folder.clone(), |name| folder.join(name)))
     }
 }
 
