@@ -228,3 +228,21 @@ fn a_mistake_in_a_manifest_is_shown_where_it_is_with_the_right_name() {
     let outcome = touch(&sandbox).code(125);
     assert!(!outcome.stderr().contains('\u{1b}'), "{}", outcome.stderr());
 }
+
+#[test]
+fn a_path_that_no_one_can_type_is_not_in_a_command_to_copy() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let sandbox = Sandbox::ready();
+    for name in [&b"d\xff"[..], b"d\x1b[2J", "d\u{202e}".as_bytes()] {
+        let folder = sandbox.path("w").join(OsStr::from_bytes(name));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("pds.toml"), "pds = 1\n[secrets]\nA = \"a\"\n").unwrap();
+        let run = || sandbox.pds(["run", "--no-prompt", "--", "true"]).cwd(&folder).done();
+        run().code(125).mentions("pds: hint: in the folder of that file: pds allow\n").end();
+        // It does what it says.
+        sandbox.set("a", "1");
+        sandbox.pds(["allow"]).cwd(&folder).done().code(0).end();
+        run().code(0).end();
+        sandbox.pds(["delete", "a"]).ok();
+    }
+}

@@ -8,7 +8,7 @@ use blake2::{Blake2s256, Digest};
 use super::{
     RunError,
     listing::Listing,
-    manifest::{Item, Manifest},
+    manifest::{FILE_NAME, Item, Manifest},
     plan::Plan,
 };
 use crate::{
@@ -112,8 +112,20 @@ impl Missing {
             true => format!("`{}` is not approved", escaped(&self.path)),
             false => self.message(self.asks_for.lines()),
         };
-        let file = shell_words::quote(&escaped(&self.path).to_string()).into_owned();
-        vec![Told::new(message, Some(format!("pds allow {file}")))]
+        vec![Told::new(message, Some(self.hint()))]
+    }
+
+    /// The command, where the path can be typed: as text it has escapes for bytes that are
+    /// no text, and here for what could act on a terminal.
+    fn hint(&self) -> String {
+        let shown = escaped(&self.path).to_string();
+        match shown == self.path && !shown.contains('\\') {
+            true => format!("pds allow {}", shell_words::quote(&shown)),
+            false if shown.ends_with(&format!("/{FILE_NAME}")) => {
+                "in the folder of that file: pds allow".to_owned()
+            }
+            false => "in the folder of that file: pds allow ./FILE".to_owned(),
+        }
     }
 
     fn message<'l>(&self, lines: impl Iterator<Item = &'l str>) -> String {

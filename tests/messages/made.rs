@@ -180,6 +180,9 @@ fn refused() -> String {
     }
     let locked = Refusal::new(Problem::with_request(Reason::Locked), "", "");
     text.push_str(&format!("all:\n{}\n", said(vec![AskError::Refused(vec![locked]).into()])));
+    let denied = Refusal::new(Problem::with_request(Reason::AccessDenied), "", "");
+    let denied = said(vec![AskError::Refused(vec![denied]).into()]);
+    text.push_str(&format!("denied about nothing:\n{denied}\n"));
     let several = [
         about(Reason::ProfileInactive, ""),
         about(Reason::NotFound, "db/password"),

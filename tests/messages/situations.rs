@@ -300,7 +300,18 @@ fn approval() -> String {
     sandbox.write_manifest("[secrets]\nA = \"a\"\nB = \"b\"\nLONG = \"stripe/live/api-key\"\n");
     text += &shown(&sandbox, &["run", "--", "true"]);
     text += &shown(&sandbox, &["check"]);
-    text
+    text + &untypable(&sandbox)
+}
+
+/// Paths that nobody can type.
+fn untypable(sandbox: &Sandbox) -> String {
+    fs::create_dir(sandbox.path("w/a\x1bb")).unwrap();
+    let write = |file: &str| {
+        let path = sandbox.path("w/a\x1bb").join(file);
+        fs::write(path, "pds = 1\n[secrets]\nA = \"a\"\n").unwrap();
+        shown(sandbox, &["run", "-m", &format!("a\x1bb/{file}"), "--", "true"])
+    };
+    format!("{}{}", write("pds.toml"), write("other.toml")).replace('\x1b', "…")
 }
 
 /// clap's own, which has another look.

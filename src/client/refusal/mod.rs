@@ -44,7 +44,7 @@ impl Refusal {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        words::hint(self.reason, &self.key).map(|hint| self.filled(hint))
+        words::hint(self.reason, &self.profile, &self.key).map(|hint| self.filled(hint))
     }
 
     /// Words with what they are about. In one pass, since a name may look like a place.

@@ -58,6 +58,7 @@ pub(super) fn message(reason: Reason) -> &'static str {
 pub(super) fn message_about_none(reason: Reason, profile: &str, key: &str) -> Option<&'static str> {
     match reason {
         Locked | ProfileInactive if profile.is_empty() => Some("every profile is locked"),
+        AccessDenied if key.is_empty() && profile.is_empty() => Some("no rule grants this"),
         AccessDenied if key.is_empty() => Some("no rule grants this for profile `{profile}`"),
         NotFound if key.is_empty() => Some("there is no such thing"),
         Exists if key.is_empty() => Some("one of the keys exists already"),
@@ -66,13 +67,14 @@ pub(super) fn message_about_none(reason: Reason, profile: &str, key: &str) -> Op
 }
 
 /// What to do about it, if anything. `{wait}` is when to try again.
-pub(super) fn hint(reason: Reason, key: &str) -> Option<&'static str> {
+pub(super) fn hint(reason: Reason, profile: &str, key: &str) -> Option<&'static str> {
     let hint = match reason {
         Locked | ProfileInactive | VaultExists | FieldForged => "pds unlock{option}",
         ProfileUnknown => "pds init{option}",
         IdentityUnknown | IdentityRevoked => "ask whoever owns the vault to enrol this client",
         RateLimited | TooSoon => "try again{wait}",
         // Who asks may be a client, whose own config grants nothing.
+        AccessDenied if profile.is_empty() => "`[acl]` of the owner's config.toml says who may",
         AccessDenied => "the vault's owner can grant it, in `[acl.{profile}]` of config.toml",
         InvalidKey => "a key is letters, digits, `_`, `.`, `-`, in segments joined by `/`",
         NotFound if key.is_empty() => return None,
