@@ -163,8 +163,7 @@ impl Life<'_> {
             }),
         };
         let listener = Listener::new(socket).map_err(failed)?;
-        let doors = std::mem::take(&mut waiting.doors);
-        open_doors(daemon, doors);
+        open_doors(daemon, std::mem::take(&mut waiting.doors));
         for (run, process) in std::mem::take(&mut waiting.runs) {
             runs::take_up(daemon, run, process);
         }

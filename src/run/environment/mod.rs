@@ -88,9 +88,9 @@ impl<'a> Environment<'a> {
     /// # Errors
     /// Every problem. The whole size is checked by [`Environment::check_size`], which
     /// needs the command's arguments as well.
-    pub fn bind(sources: Sources<'a>) -> Result<Self, Vec<EnvironmentProblem>> {
+    pub fn bind(mut sources: Sources<'a>) -> Result<Self, Vec<EnvironmentProblem>> {
         let (inherited, inherit) = (sources.inherited, sources.inherit);
-        let (conflict, absent) = (sources.conflict, sources.absent.clone());
+        let (conflict, absent) = (sources.conflict, std::mem::take(&mut sources.absent));
         let (set, mut problems) = set_here(sources);
         let mut names: HashMap<&[u8], Owner> = HashMap::with_capacity(inherited.len() + set.len());
         names.extend(absent.iter().map(|name| (name.as_str().as_bytes(), Owner::Set)));
