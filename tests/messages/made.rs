@@ -229,6 +229,8 @@ fn environment() -> Vec<Error> {
         Nul(name()),
         Function(name()),
         TooLong(name()),
+        ComposedTooLong(name()),
+        ComposedTooLarge(name()),
         AlreadySet(name()),
         SetTwice(name()),
         NotText { composed: name(), value: variable("DB_PASSWORD") },

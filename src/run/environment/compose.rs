@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{EnvironmentProblem, Resolved, filter};
+use super::{
+    COMPOSED_MAX_BYTES, EnvironmentProblem, MAX_ARG_STRLEN, Resolved,
+    filter::{self, FilterError},
+};
 use crate::{
     run::{
         manifest::{Composed, Filter, Segment},
@@ -49,12 +52,19 @@ pub(super) fn compose<'a>(
         vars.iter().map(|(name, value)| (name.as_str(), Source::Borrowed(value.as_bytes())));
     let mut sources: HashMap<&str, Source<'_>> = plain.collect();
     sources.extend(secrets.iter().map(|s| (s.name.as_str(), Source::Borrowed(s.value.expose()))));
+    let mut len = 0;
     for composed in templates {
         if secrets.iter().any(|secret| *secret.name == composed.name) {
             continue;
         }
         match value_of(composed, &sources, &done) {
+            // As few lines double a value each time as make it larger than all memory.
+            Ok(Some(value)) if len + value.expose().len() > COMPOSED_MAX_BYTES => {
+                problems.push(EnvironmentProblem::ComposedTooLarge(composed.name.clone()));
+                break;
+            }
             Ok(Some(value)) => {
+                len += value.expose().len();
                 sources.insert(&composed.name, Source::Composed(done.len()));
                 done.push((&composed.name, value));
             }
@@ -66,40 +76,49 @@ pub(super) fn compose<'a>(
     done
 }
 
+/// No string longer than the kernel takes is ever made, nor any part of one.
 fn value_of(
     composed: &Composed,
     sources: &HashMap<&str, Source<'_>>,
     done: &[(&VariableName, SecureBytes)],
 ) -> Result<Option<SecureBytes>, EnvironmentProblem> {
     let mut pieces = Vec::with_capacity(composed.template.segments.len());
+    // Of one string, less its name, `=` and its NUL.
+    let mut room = MAX_ARG_STRLEN - composed.name.len() - 2;
+    let too_long = || EnvironmentProblem::ComposedTooLong(composed.name.clone());
     for segment in &composed.template.segments {
-        let (name, filters) = match segment {
-            Segment::Literal(text) => {
-                pieces.push(Piece::Plain(text.as_bytes()));
-                continue;
+        let piece = match segment {
+            Segment::Literal(text) => Piece::Plain(text.as_bytes()),
+            Segment::Value { name, filters, .. } => {
+                let value = match sources.get(name.as_str()) {
+                    None => return Ok(None),
+                    Some(Source::Borrowed(value)) => value,
+                    Some(&Source::Composed(index)) => done[index].1.expose(),
+                };
+                filtered(value, filters, room).map_err(|error| match error {
+                    FilterError::OutOfSecretMemory(error) => error.into(),
+                    FilterError::TooLong => too_long(),
+                    FilterError::NotText => {
+                        let (composed, value) = (composed.name.clone(), name.clone());
+                        EnvironmentProblem::NotText { composed, value }
+                    }
+                })?
             }
-            Segment::Value { name, filters, .. } => (name, filters),
         };
-        let value = match sources.get(name.as_str()) {
-            None => return Ok(None),
-            Some(Source::Borrowed(value)) => value,
-            Some(&Source::Composed(index)) => done[index].1.expose(),
-        };
-        let piece = filtered(value, filters).map_err(|error| match error {
-            filter::FilterError::OutOfSecretMemory(error) => error.into(),
-            filter::FilterError::NotText => {
-                EnvironmentProblem::NotText { composed: composed.name.clone(), value: name.clone() }
-            }
-        })?;
+        room = room.checked_sub(piece.bytes().len()).ok_or_else(too_long)?;
         pieces.push(piece);
     }
     Ok(Some(join(&pieces)?))
 }
 
-fn filtered<'p>(value: &'p [u8], filters: &[Filter]) -> Result<Piece<'p>, filter::FilterError> {
+fn filtered<'p>(
+    value: &'p [u8],
+    filters: &[Filter],
+    room: usize,
+) -> Result<Piece<'p>, FilterError> {
     let mut piece = Piece::Plain(value);
     for &filter in filters {
-        piece = Piece::Filtered(filter::apply(filter, piece.bytes())?);
+        piece = Piece::Filtered(filter::apply(filter, piece.bytes(), room)?);
     }
     Ok(piece)
 }

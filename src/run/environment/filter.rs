@@ -17,6 +17,8 @@ const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
 pub(super) enum FilterError {
     /// `json` needs UTF-8.
     NotText,
+    /// There is no room for what it would write.
+    TooLong,
     /// Secret memory ran out.
     OutOfSecretMemory(OutOfSecretMemory),
 }
@@ -27,20 +29,25 @@ impl From<OutOfSecretMemory> for FilterError {
     }
 }
 
-/// `value` as `filter` writes it.
-pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterError> {
+/// `value` as `filter` writes it, in at most `room` bytes. No filter writes less than it reads.
+pub(super) fn apply(filter: Filter, value: &[u8], room: usize) -> Result<SecureBytes, FilterError> {
+    if value.len() > room || filter == Filter::Base64 && base64_len(value) > room {
+        return Err(FilterError::TooLong);
+    }
     if filter == Filter::Json && str::from_utf8(value).is_err() {
         return Err(FilterError::NotText);
     }
     match filter {
         Filter::Base64 => Ok(encode::base64(value)?),
-        Filter::UrlEncode => written_twice(|sink| value.iter().for_each(|&b| url_encode(b, sink))),
-        Filter::Json => written_twice(|sink| {
+        Filter::UrlEncode => {
+            written_twice(room, |sink| value.iter().for_each(|&b| url_encode(b, sink)))
+        }
+        Filter::Json => written_twice(room, |sink| {
             sink(b'"');
             value.iter().for_each(|&byte| json(byte, sink));
             sink(b'"');
         }),
-        Filter::Shell => written_twice(|sink| {
+        Filter::Shell => written_twice(room, |sink| {
             sink(b'\'');
             value.iter().for_each(|&byte| shell(byte, sink));
             sink(b'\'');
@@ -49,9 +56,15 @@ pub(super) fn apply(filter: Filter, value: &[u8]) -> Result<SecureBytes, FilterE
 }
 
 /// Runs `write` to count, and again into secret memory of that size.
-fn written_twice(write: impl Fn(&mut dyn FnMut(u8))) -> Result<SecureBytes, FilterError> {
+fn written_twice(
+    room: usize,
+    write: impl Fn(&mut dyn FnMut(u8)),
+) -> Result<SecureBytes, FilterError> {
     let mut len = 0;
     write(&mut |_| len += 1);
+    if len > room {
+        return Err(FilterError::TooLong);
+    }
     let mut written = SecureBytes::zeroed(len)?;
     let mut places = written.expose_mut().iter_mut();
     write(&mut |byte| {
@@ -60,6 +73,10 @@ fn written_twice(write: impl Fn(&mut dyn FnMut(u8))) -> Result<SecureBytes, Filt
         }
     });
     Ok(written)
+}
+
+fn base64_len(value: &[u8]) -> usize {
+    value.len().div_ceil(3) * 4
 }
 
 fn url_encode(byte: u8, sink: &mut dyn FnMut(u8)) {
@@ -102,7 +119,7 @@ mod tests {
     use super::*;
 
     fn written(filter: Filter, value: &[u8]) -> Vec<u8> {
-        apply(filter, value).unwrap().expose().to_vec()
+        apply(filter, value, usize::MAX).unwrap().expose().to_vec()
     }
 
     #[test]
@@ -129,7 +146,20 @@ mod tests {
 
     #[test]
     fn json_needs_text() {
-        assert_eq!(apply(Filter::Json, b"\xff").unwrap_err(), FilterError::NotText);
+        assert_eq!(apply(Filter::Json, b"\xff", 9).unwrap_err(), FilterError::NotText);
+    }
+
+    #[test]
+    fn nothing_is_written_that_there_is_no_room_for() {
+        let filters = Filter::ALL.map(|(_, filter)| filter);
+        for (filter, expected) in
+            filters.into_iter().zip(["%27%27", "Jyc=", "\"''\"", r"''\'''\'''"])
+        {
+            assert_eq!(apply(filter, b"''", expected.len()).unwrap().expose(), expected.as_bytes());
+            for room in 0..expected.len() {
+                assert_eq!(apply(filter, b"''", room).unwrap_err(), FilterError::TooLong);
+            }
+        }
     }
 
     proptest! {

@@ -5,10 +5,13 @@ use super::{Entry, Environment};
 
 /// One string has at most this many bytes with its final NUL: 32 pages.
 pub const MAX_ARG_STRLEN: usize = 131_072;
+/// All values of `[compose]` together: the kernel never takes more strings. A few lines of a
+/// stranger's manifest could ask for any number of them.
+pub const COMPOSED_MAX_BYTES: usize = 6 * 1024 * 1024;
 /// All strings together may always have this many bytes, whatever the stack's limit.
 const ARG_MAX: u64 = 128 * 1024;
 /// And never more: three quarters of the default stack (`_STK_LIM`) of 8 MiB.
-const STRINGS_MAX: u64 = 6 * 1024 * 1024;
+const STRINGS_MAX: u64 = COMPOSED_MAX_BYTES as u64;
 /// Each string also costs a pointer.
 const POINTER: u64 = size_of::<usize>() as u64;
 

@@ -20,7 +20,7 @@ use super::{
 
 use entry::name_of;
 pub use entry::{BASH_FUNCTION, Entry};
-pub use limits::{MAX_ARG_STRLEN, TooLarge, kernel_limit};
+pub use limits::{COMPOSED_MAX_BYTES, MAX_ARG_STRLEN, TooLarge, kernel_limit};
 pub use problem::EnvironmentProblem;
 pub use value::SecretValue;
 

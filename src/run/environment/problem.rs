@@ -1,6 +1,6 @@
 //! Why there is no environment.
 
-use super::MAX_ARG_STRLEN;
+use super::{COMPOSED_MAX_BYTES, MAX_ARG_STRLEN};
 use crate::{run::variable::VariableName, say::Told, secret::OutOfSecretMemory};
 
 /// Why there is no environment.
@@ -15,6 +15,16 @@ pub enum EnvironmentProblem {
     /// The kernel takes no longer string.
     #[error("`{0}` with its value is longer than the kernel's limit of {MAX_ARG_STRLEN} bytes")]
     TooLong(VariableName),
+    /// A template would make a longer one.
+    #[error(
+        "`{0}` made by `[compose]` is longer than the kernel's limit of {MAX_ARG_STRLEN} bytes"
+    )]
+    ComposedTooLong(VariableName),
+    /// The templates up to this one make more than any environment holds.
+    #[error(
+        "the values of `[compose]`, up to `{0}`, are longer together than the limit of {COMPOSED_MAX_BYTES} bytes"
+    )]
+    ComposedTooLarge(VariableName),
     /// `conflict = "error"`, and it is set.
     #[error("`{0}` is already set")]
     AlreadySet(VariableName),
@@ -40,7 +50,7 @@ impl EnvironmentProblem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Nul(_) | Self::Function(_) | Self::NotText { .. } => "value-unfit",
-            Self::TooLong(_) => "too-large",
+            Self::TooLong(_) | Self::ComposedTooLong(_) | Self::ComposedTooLarge(_) => "too-large",
             Self::AlreadySet(_) => "variable-already-set",
             Self::SetTwice(_) => "variable-set-twice",
             Self::OutOfSecretMemory(_) => "out-of-secret-memory",
@@ -56,6 +66,12 @@ impl EnvironmentProblem {
             Self::Nul(name) => (name, "holds a NUL".to_owned(), pipe),
             Self::Function(name) => (name, "would be a function of bash's".to_owned(), ""),
             Self::TooLong(name) => (name, "longer than the kernel takes".to_owned(), pipe),
+            Self::ComposedTooLong(name) => {
+                (name, "longer than the kernel takes".to_owned(), "make it of less")
+            }
+            Self::ComposedTooLarge(name) => {
+                (name, "`[compose]` is too large with it".to_owned(), "make less by `[compose]`")
+            }
             Self::AlreadySet(name) => (name, "already set".to_owned(), "unset it, or `conflict`"),
             Self::SetTwice(name) => (name, "two keys for it".to_owned(), "give it one key"),
             Self::NotText { composed, value } => {
@@ -72,6 +88,12 @@ impl EnvironmentProblem {
         match self {
             Self::Nul(name) | Self::TooLong(name) => {
                 Some(format!("hand `{name}` over in another way, such as `pds get KEY` on a pipe"))
+            }
+            Self::ComposedTooLong(name) => {
+                Some(format!("make `{name}` of fewer or shorter values"))
+            }
+            Self::ComposedTooLarge(_) => {
+                Some("make fewer or shorter values by `[compose]`".to_owned())
             }
             Self::AlreadySet(name) => Some(format!(
                 "unset `{name}`, or choose with `conflict = \"secret\"` or `\"environment\"`"

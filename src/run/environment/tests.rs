@@ -212,6 +212,47 @@ fn one_string_may_have_as_many_bytes_as_the_kernel_takes_and_no_more() {
 }
 
 #[test]
+fn a_composed_value_may_have_as_many_bytes_as_the_kernel_takes_and_no_more() {
+    for (len, fits) in [(MAX_ARG_STRLEN - 3, true), (MAX_ARG_STRLEN - 2, false)] {
+        let value = vec![b'x'; len - 1];
+        let case =
+            Case { secrets: &[("P", &value, true)], compose: "A = '-${P}'", ..Case::default() };
+        let expected = Err(vec![EnvironmentProblem::ComposedTooLong(name("A"))]);
+        let bound = case.bind();
+        assert_eq!(bound.is_ok(), fits, "{len}");
+        assert!(fits || bound == expected, "{len}");
+    }
+}
+
+#[test]
+fn templates_that_double_one_another_end_at_the_first_that_no_variable_can_hold() {
+    let doubled = |n: usize| format!("V{n} = '${{V{}}}${{V{}}}'\n", n - 1, n - 1);
+    let compose: String = (1..=60).map(doubled).collect();
+    let compose = format!("V0 = 'xxxxxxxx'\n{compose}");
+    let case = Case { compose: &compose, ..Case::default() };
+    // 2^17 bytes are too many with a name.
+    assert_eq!(case.bind(), Err(vec![EnvironmentProblem::ComposedTooLong(name("V14"))]));
+
+    let filters = "|shell".repeat(60);
+    let compose = format!("Q = \"${{A{filters}}}\"");
+    let case = Case { vars: &[("A", "'")], compose: &compose, ..Case::default() };
+    assert_eq!(case.bind(), Err(vec![EnvironmentProblem::ComposedTooLong(name("Q"))]));
+}
+
+#[test]
+fn all_composed_values_together_have_an_edge() {
+    let value = vec![b'x'; 1 << 16];
+    let most = COMPOSED_MAX_BYTES / value.len();
+    for (many, fits) in [(most, true), (most + 1, false), (4_000, false)] {
+        let compose: String = (1..=many).map(|n| format!("V{n:04} = '${{P}}'\n")).collect();
+        let case = Case { secrets: &[("P", &value, true)], compose: &compose, ..Case::default() };
+        let bound = case.bind().map(|bound| bound.len());
+        let beyond = EnvironmentProblem::ComposedTooLarge(name(&format!("V{:04}", most + 1)));
+        assert_eq!(bound, if fits { Ok(many) } else { Err(vec![beyond]) }, "{many}");
+    }
+}
+
+#[test]
 fn the_kernels_limit_follows_the_stacks() {
     const MIB: u64 = 1024 * 1024;
     for (stack, limit) in
