@@ -147,6 +147,13 @@ fn conflict_and_inherit_decide_between_the_manifest_and_the_environment() {
     run("conflict = \"secret\"", "X").code(0).stdout("vault\n").end();
     run("conflict = \"environment\"", "X").code(0).stdout("ambient\n").end();
     run("conflict = \"error\"", "X").code(125).mentions("`X`").end();
+    for dry in [&["run", "--dry-run", "--", "true"][..], &["check"]] {
+        let status = if dry[0] == "run" { 125 } else { 1 };
+        let told = sandbox.pds(dry).env("X", "ambient").done().code(status).stdout("");
+        told.mentions("`X` is already set").end();
+    }
+    let clean = ["run", "--dry-run", "--clean", "--", "true"];
+    sandbox.pds(clean).env("X", "ambient").done().code(0).end();
     run("inherit = [\"PATH\", \"LC_*\"]", "LC_TIME").code(0).stdout("C\n").end();
     run("inherit = [\"PATH\", \"LC_*\"]", "LD_MINE").code(1).stdout("").end();
     // What is not inherited is in nobody's way.

@@ -13,10 +13,8 @@ use crate::{
     home::Home,
     run::{
         self, RunError,
-        environment::EnvironmentProblem,
         explain::inherited_names,
         look::{Look, Sight, winner},
-        manifest::Conflict,
         plan::Plan,
     },
     say::{self, Told},
@@ -73,13 +71,8 @@ impl Report {
         if let Err(error) = plan.refuse_variables(home) {
             self.failed(&error);
         }
-        if plan.conflict() == Conflict::Error {
-            let inherited = inherited_names(&plan.inherit(false));
-            let set = plan.variables().filter(|name| inherited.contains(name.as_bytes()));
-            let set: Vec<_> = set.cloned().map(EnvironmentProblem::AlreadySet).collect();
-            if !set.is_empty() {
-                self.failed(&RunError::Environment(set));
-            }
+        if let Err(error) = plan.refuse_conflicts(&inherited_names(&plan.inherit(false))) {
+            self.failed(&error);
         }
         if options.no_values {
             return Ok(());

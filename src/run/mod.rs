@@ -182,8 +182,9 @@ pub fn run(
     hint_at_what_the_shell_did(&options.command);
     if options.dry_run {
         fetch::check(&plan, &mut asker, command)?;
-        let look = Look::new(&plan, &mut asker, command)?;
         let inherited = inherited_names(&plan.inherit(options.clean));
+        plan.refuse_conflicts(&inherited)?;
+        let look = Look::new(&plan, &mut asker, command)?;
         let mut text = in_lines(&explain(&plan, Some(&look), &inherited));
         let words = options.command.iter().map(|word| word.to_string_lossy());
         text.push_str(&format!("would run: {}\n", escaped(&shell_words::join(words))));

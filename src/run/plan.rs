@@ -1,9 +1,14 @@
 //! Which key for which variable: the manifest and the command line together.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashSet},
+    env, fs,
+    path::PathBuf,
+};
 
 use super::{
     RunError,
+    environment::EnvironmentProblem,
     manifest::{Composed, Conflict, Delivery, Generate, Inherit, Manifest, ManifestError},
     refused::{self, Verdict},
     variable::VariableName,
@@ -187,6 +192,22 @@ impl<'m> Plan<'m> {
         let vars = self.vars.iter().map(|(name, _)| name);
         vars.chain(shown.map(|secret| &secret.variable))
             .chain(self.compose.iter().map(|made| &made.name))
+    }
+
+    /// Refuses, where the manifest says so, to set what is set already: `inherited`, of what
+    /// the command would inherit.
+    ///
+    /// # Errors
+    /// [`RunError::Environment`] with all of them.
+    pub fn refuse_conflicts(&self, inherited: &BTreeSet<Vec<u8>>) -> Result<(), RunError> {
+        if self.conflict() != Conflict::Error {
+            return Ok(());
+        }
+        let mut seen = HashSet::new();
+        let set = self.variables().filter(|name| inherited.contains(name.as_bytes()));
+        let set = set.filter(|name| seen.insert(name.as_str())).cloned();
+        let problems: Vec<_> = set.map(EnvironmentProblem::AlreadySet).collect();
+        if problems.is_empty() { Ok(()) } else { Err(RunError::Environment(problems)) }
     }
 
     /// Refuses variables through which a value would take over the command,
