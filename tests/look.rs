@@ -180,6 +180,8 @@ fn who_let_the_shell_expand_a_variable_is_told_once_and_no_pipeline_is() {
         terminal.all();
         terminal.end().0.code(0).says("").end();
     }
+    let mut terminal = Terminal::dialogue(&sandbox, &["run", "--", "printf"], &[]);
+    assert_eq!(terminal.all().matches(SURPRISE).count(), 1);
     let mut terminal = Terminal::dialogue(&sandbox, &["run", "--", "echo", "x"], &[]);
     assert!(!terminal.all().contains("hint"));
 }

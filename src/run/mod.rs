@@ -229,8 +229,9 @@ pub fn with_variables<T>(
 /// the place of `$TOKEN` before pds ran. Said to a person who types, not to a pipeline; and
 /// what costs a system call comes last.
 fn hint_at_what_the_shell_did(command: &[OsString]) {
-    let is_echo = |word: &OsString| base_name(word) == "echo";
-    let nothing_left = matches!(command, [word] if is_echo(word));
+    // Neither does anything by itself that a person would type it for.
+    let shows = |word: &OsString| ["echo", "printf"].contains(&base_name(word).as_str());
+    let nothing_left = matches!(command, [word] if shows(word));
     let has_empty = || command.iter().skip(1).any(|argument| argument.is_empty());
     if (nothing_left || has_empty()) && say::is_dialogue() {
         say::hint("your shell replaced `$NAME` before pds ran; try sh -c 'echo $NAME'");
