@@ -114,9 +114,11 @@ fn claimed_name<'b, Ctx>(decoder: &mut Decoder<'b>, _: &mut Ctx) -> Result<Optio
     label.map(|label| plain(label, LABEL_MAX_BYTES)).transpose()
 }
 
-/// A manifest's path, which is stored as it comes.
+/// A manifest's path, which is stored as it comes. Of a relative one nobody could tell later
+/// which file it was.
 fn absolute<'b, Ctx>(decoder: &mut Decoder<'b>, _: &mut Ctx) -> Result<&'b str, Error> {
-    plain(decoder.str()?, CLAIM_PATH_MAX_BYTES)
+    let path = plain(decoder.str()?, CLAIM_PATH_MAX_BYTES)?;
+    if path.starts_with('/') { Ok(path) } else { Err(Error::message("not an absolute path")) }
 }
 
 /// Profiles that no gate looks at, because the entries of the batch name their own.

@@ -396,6 +396,37 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_a_manifest_is_absolute_and_has_no_control_characters() {
+        for (path, fits) in [
+            ("/", true),
+            ("/p/pds.toml", true),
+            ("", false),
+            ("pds.toml", false),
+            ("./pds.toml", false),
+            ("../p/pds.toml", false),
+            ("~/pds.toml", false),
+            ("/p\n/pds.toml", false),
+        ] {
+            let manifest = ManifestClaim { path, owner: 0, items: vec![], profiles: vec![] };
+            let claim = Batch {
+                entries: vec![],
+                manifest: Some(manifest.clone()),
+                project: None,
+                command: None,
+                check_only: false,
+            };
+            for request in [
+                Request::Resolve(claim),
+                Request::Approve(Approve { profile: "work", manifest }),
+                Request::Disapprove(ManifestInProfile { profile: "work", path }),
+            ] {
+                let bytes = encode(&request).unwrap();
+                assert_eq!(decode::<Request<'_>>(bytes.as_slice()).is_ok(), fits, "{path:?}");
+            }
+        }
+    }
+
+    #[test]
     fn trailing_bytes_are_refused() {
         let mut bytes = encode(&Request::Status).unwrap();
         assert!(decode::<Request<'_>>(bytes.as_slice()).is_ok());
