@@ -165,10 +165,28 @@ fn what_cannot_be_run_is_126_what_is_not_there_127_and_what_pds_cannot_125() {
     sandbox.pds(["run", "--", "/"]).done().code(126).end();
     sandbox.pds(["run", "--", "no-such-command"]).done().code(127).mentions("no such").end();
     sandbox.pds(["run", "--", "./no/such"]).done().code(127).end();
+    sandbox.pds(["run", "--", "./plain/x"]).done().code(127).mentions("no such command").end();
     sandbox.pds(["run"]).done().code(125).end();
     sandbox.pds(["run", "--no-such-option", "--", "true"]).done().code(125).end();
     let nowhere = sandbox.pds(["run", "--", "true"]).cwd("/").done();
     nowhere.code(125).mentions("pds: hint: pds init\n").end();
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_there_and_ends_as_in_a_shell() {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest(NONE);
+    for (script, named) in [("#!/no/such -x\n", "`/no/such`"), ("#! \t/bin/sh\r\n", "`/bin/sh\\r`")]
+    {
+        let path = sandbox.path("w/tool");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let status = sandbox.sh("./tool").done().status();
+        let says = format!("pds: can't run `./tool`: its interpreter {named} is missing\n");
+        sandbox.pds(["run", "--", "./tool"]).done().code(status).says(&says).end();
+        let run = sandbox.pds(["run", "--", "tool"]).env("PATH", sandbox.path("w"));
+        run.done().code(127).mentions(named).end();
+    }
 }
 
 #[test]

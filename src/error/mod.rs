@@ -120,7 +120,10 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self, is_run: bool) -> i32 {
         match self {
-            Self::Run(RunError::Exec { error: ExecError::NotFound, .. }) => COMMAND_NOT_FOUND,
+            Self::Run(RunError::Exec {
+                error: ExecError::NotFound | ExecError::NoInterpreter(_),
+                ..
+            }) => COMMAND_NOT_FOUND,
             Self::Run(RunError::Exec { error: ExecError::NotExecutable(_), .. }) => NOT_EXECUTABLE,
             _ if is_run => EXIT_INTERNAL,
             Self::Usage(_) => USAGE,

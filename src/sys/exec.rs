@@ -6,7 +6,10 @@
 
 use std::{
     ffi::{CStr, CString, OsStr},
+    fs::File,
+    io::Read,
     os::unix::ffi::OsStrExt,
+    path::Path,
     ptr,
 };
 
@@ -21,6 +24,8 @@ const IN_ARENA_MAX_BYTES: usize = 2 << 10;
 
 /// Where `execvp` looks when there is no PATH (glibc's confstr(_CS_PATH)).
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+/// As much of a script as the kernel looks at for its interpreter (BINPRM_BUF_SIZE).
+const FIRST_LINE_MAX_BYTES: usize = 256;
 /// What runs a script without `#!`, as execvp(3) does.
 const SHELL: &CStr = c"/bin/sh";
 
@@ -114,11 +119,14 @@ impl Block {
 }
 
 /// Why a command did not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExecError {
     /// No such file, in any folder of PATH.
     #[error("no such command")]
     NotFound,
+    /// There is one, and what is to run it is not there. The kernel says of both the same.
+    #[error("its interpreter{} is missing", in_backticks(.0))]
+    NoInterpreter(String),
     /// There is one, and the kernel would not run it.
     #[error("{}", nix::errno::Errno::from_raw(*.0).desc())]
     NotExecutable(i32),
@@ -148,7 +156,33 @@ pub fn exec(
             other => return ExecError::NotExecutable(other),
         }
     }
-    refusal.map_or(ExecError::NotFound, ExecError::NotExecutable)
+    if let Some(refusal) = refusal {
+        return ExecError::NotExecutable(refusal);
+    }
+    let mut found = candidates(program.as_bytes(), path).into_iter();
+    found.find_map(|file| no_interpreter(&file)).unwrap_or(ExecError::NotFound)
+}
+
+/// What a file that `execve` did not find lacks, if it is there itself: what the first line of
+/// a script names, whose end the kernel takes literally (`#!/bin/sh` and a carriage return),
+/// or a program's loader, which has no name here.
+fn no_interpreter(file: &CStr) -> Option<ExecError> {
+    let path = Path::new(OsStr::from_bytes(file.to_bytes()));
+    if !path.is_file() {
+        return None;
+    }
+    let mut start = [0; FIRST_LINE_MAX_BYTES];
+    // Who may run it may not be one who may read it.
+    let read = File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
+    let line = start[..read].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let named = line.strip_prefix(b"#!").unwrap_or_default();
+    let mut words = named.split(|&byte| byte == b' ' || byte == b'\t');
+    let named = words.find(|word| !word.is_empty()).unwrap_or_default();
+    Some(ExecError::NoInterpreter(String::from_utf8_lossy(named).into_owned()))
+}
+
+fn in_backticks(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" `{name}`") }
 }
 
 fn candidates(program: &[u8], path: Option<&[u8]>) -> Vec<CString> {

@@ -208,6 +208,8 @@ fn run() -> Vec<Error> {
         config(ConfigError::Unreadable(denied())),
         config(ConfigError::TooLong),
         RunError::Exec { program: program(), error: ExecError::NotFound },
+        RunError::Exec { program: program(), error: ExecError::NoInterpreter("/no/such".into()) },
+        RunError::Exec { program: program(), error: ExecError::NoInterpreter(String::new()) },
         RunError::Exec { program: program(), error: ExecError::NotExecutable(nix::libc::ENOEXEC) },
         RunError::Output(denied()),
         RunError::OutOfSecretMemory(OutOfSecretMemory),
