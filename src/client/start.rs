@@ -7,17 +7,24 @@
 use std::{
     env,
     ffi::OsString,
-    io::Read,
-    os::unix::process::CommandExt,
+    io::{self, ErrorKind, Read},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
-use super::ClientError;
+use super::{ClientError, process, running};
 use crate::{home::Home, wire::READY};
 
 /// More than any message of a daemon that did not start.
-const ANSWER_MAX_BYTES: u64 = 32 << 10;
+const ANSWER_MAX_BYTES: usize = 32 << 10;
+/// How long a daemon that was started may say nothing. It takes milliseconds, and up to 10 s
+/// where another one holds the lock and does not answer.
+const START_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The variables that the daemon gets: those that say where things are, and how
 /// long to keep them. Nothing else of a caller's environment is its business.
 const VARIABLES: [&str; 8] = [
@@ -35,27 +42,51 @@ const VARIABLES: [&str; 8] = [
 pub(super) fn start(home: &Home) -> Result<(), ClientError> {
     // Asked first, because the child could tell it to nobody.
     daemon_program()?;
+    // Unlike a pipe it can be read for a limited time.
+    let (ours, theirs) = UnixStream::pair()?;
     let mut child = Command::new(own_program())
         .arg0("pds")
         .args(["daemon", "--background"])
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(OwnedFd::from(theirs))
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| ClientError::CannotStart(error.to_string()))?;
-    let mut answer = String::new();
-    if let Some(output) = child.stdout.take() {
-        output.take(ANSWER_MAX_BYTES).read_to_string(&mut answer)?;
+    let answer = answer(ours, START_SILENCE_MAX);
+    if answer.is_err() {
+        child.kill()?;
     }
     child.wait()?;
-    match answer.as_str() {
-        READY => Ok(()),
-        "" => Err(ClientError::CannotStart(format!(
-            "it said nothing; see `{}`",
-            home.log_file().display()
-        ))),
-        said => Err(ClientError::CannotStart(said.trim_end().to_owned())),
+    let log = home.log_file();
+    let problem = match answer {
+        Ok(said) if said == READY => return Ok(()),
+        Ok(said) if said.is_empty() => format!("it said nothing; see `{}`", log.display()),
+        Ok(said) => said.trim_end().to_owned(),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            let (process, waited) =
+                (process(running::holder(&home.lock_file())), START_SILENCE_MAX);
+            format!("it{process} said nothing for {} s; see `{}`", waited.as_secs(), log.display())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Err(ClientError::CannotStart(problem))
+}
+
+/// All that is said before the other side closes, which is to be in `time`.
+fn answer(mut from: UnixStream, time: Duration) -> io::Result<String> {
+    let begun = Instant::now();
+    let (mut said, mut bytes) = (Vec::new(), [0; 1024]);
+    while said.len() < ANSWER_MAX_BYTES {
+        let left = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero());
+        from.set_read_timeout(Some(left.ok_or(ErrorKind::TimedOut)?))?;
+        match from.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(read) => said.extend_from_slice(&bytes[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn own_program() -> PathBuf {
@@ -82,4 +113,29 @@ pub fn daemon_environment(home: &Home) -> impl Iterator<Item = (&'static str, Os
             _ => Some((name, value)),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn who_starts_and_says_nothing_is_not_waited_for_without_end() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let error = answer(ours, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        drop(theirs);
+
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(READY.as_bytes()).unwrap();
+        let error = answer(ours, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock, "it has not closed");
+
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(READY.as_bytes()).unwrap();
+        drop(theirs);
+        assert_eq!(answer(ours, START_SILENCE_MAX).unwrap(), READY);
+    }
 }

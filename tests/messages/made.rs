@@ -84,6 +84,9 @@ fn client() -> Vec<Error> {
         NoDaemonProgram(path("/usr/local/bin/pds-daemon")),
         CannotStart("can't use the folder `/home/me/p`: Permission denied".into()),
         CannotStart("it said nothing; see `/home/me/.local/state/pds/log`".into()),
+        CannotStart(
+            "it, process 4711, said nothing for 30 s; see `/home/me/.local/state/pds/log`".into(),
+        ),
         not_private("is open to other users"),
         not_private("belongs to another user"),
         not_private("is not a socket"),
