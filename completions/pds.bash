@@ -65,7 +65,7 @@ _pds_takes() {
         'completions '1) kind=words list=(bash zsh fish) ;;
         'import --format') kind=words list=(env json yaml) ;;
         'export --format') kind=words list=(env shell fish json yaml docker k8s github) ;;
-        *' --outcome') kind=words list=(granted denied failed ended not-watched) ;;
+        *' --outcome') kind=words list=(granted denied failed ended ended-unwatched not-watched) ;;
         *' --generate=') kind=words list=(hex:32 base64:32 base64url:32 password:24 uuid) ;;
         *' --from') kind=words list=(pass) ;;
         'help '1) kind=words list=(run init set get history rollback delete rm rename list ls import export passwd backup restore check explain schema allow disallow unlock lock status doctor audit client daemon stop completions man help) ;;

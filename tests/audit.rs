@@ -262,54 +262,6 @@ fn show_filters_and_follow_shows_what_comes() {
 }
 
 #[test]
-fn a_run_is_listed_while_it_lasts_and_its_end_is_a_line() {
-    let sandbox = Sandbox::unlocked();
-    sandbox.set("db/a", b"v");
-    let mut command = sandbox.command(&["run", "-e", "DB=db/a", "--", "cat"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let running = eventually("the run is listed", || {
-        let listed = sandbox.ok(&["audit", "show", "--running", "--json"]);
-        serde_json::from_str::<Value>(listed.lines().next()?).ok()
-    });
-    assert_eq!(running["pid"], child.id());
-    assert_eq!(running["keys"][0], "db/a");
-    assert_eq!(running["command"], "cat");
-    assert!(sandbox.ok(&["audit", "show", "--running"]).contains("db/a"));
-
-    // Locking takes the values from the daemon and not the run from the list.
-    sandbox.ok(&["lock"]);
-    assert!(sandbox.ok(&["audit", "show", "--running"]).contains("db/a"));
-    drop(child.stdin.take());
-    child.wait().unwrap();
-    let end = eventually("the end of the run", || {
-        sandbox.trail().into_iter().find(|line| line["operation"] == "run-end")
-    });
-    assert_eq!((&end["outcome"], &end["pid"]), (&"ended".into(), &child.id().into()));
-    assert!(end["duration_ms"].is_u64() && end["since"].is_string());
-    assert_eq!(sandbox.ok(&["audit", "show", "--running"]), "");
-}
-
-#[test]
-fn a_run_that_outlives_its_daemon_is_on_record_as_not_watched() {
-    let sandbox = Sandbox::unlocked();
-    sandbox.set("db/a", b"v");
-    let mut command = sandbox.command(&["run", "-e", "DB=db/a", "--", "cat"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    eventually("the run is listed", || {
-        let listed = sandbox.ok(&["audit", "show", "--running"]);
-        listed.contains("db/a").then_some(())
-    });
-    sandbox.ok(&["stop"]);
-    let is_end = |line: &Value| line["operation"] == "run-end";
-    let ends: Vec<_> = sandbox.trail().into_iter().filter(is_end).collect();
-    assert_eq!(ends.len(), 1, "{ends:?}");
-    assert_eq!(ends[0]["outcome"], "not-watched");
-    assert_eq!(ends[0]["pid"], child.id());
-    drop(child.stdin.take());
-    child.wait().unwrap();
-}
-
-#[test]
 fn no_value_and_no_length_of_one_is_in_the_trail_the_log_or_a_message() {
     let sandbox = Sandbox::unlocked();
     // Of a length that nothing else has, in whatever way it is written.
@@ -456,6 +408,19 @@ fn a_daemon_killed_at_any_time_has_released_nothing_that_is_not_on_record() {
     assert!(received.len() >= rounds as usize, "there was hardly any load: {}", received.len());
     let missing: Vec<_> = received.iter().filter(|token| !granted.contains(*token)).collect();
     assert!(missing.is_empty(), "{} of {} released without a line", missing.len(), received.len());
+    // Each of them has one end, or none as this process goes on.
+    let running = sandbox.ok(&["audit", "show", "--running", "--json"]).lines().count();
+    let trail = sandbox.trail();
+    let are = |operation: &str, outcome: Option<&str>| {
+        let is = |line: &&Value| {
+            line["operation"] == operation && outcome.is_none_or(|word| line["outcome"] == word)
+        };
+        trail.iter().filter(is).collect::<Vec<_>>()
+    };
+    let (begun, ended) = (are("run", Some("granted")), are("run-end", None));
+    let which: HashSet<_> = ended.iter().map(|end| end["since"].as_str().unwrap()).collect();
+    assert_eq!(which.len(), ended.len(), "none has two");
+    assert_eq!(begun.len(), ended.len() + running);
     sandbox.unlock();
     let output = sandbox.run(&["audit", "verify"]);
     assert!(output.status.success(), "{}", text(&output.stdout));

@@ -27,15 +27,21 @@ fn is_running(pid: u32) -> bool {
 
 #[test]
 fn a_minute_after_everything_was_locked_no_daemon_is_left_unless_it_watches_a_run() {
-    let (idle, watching) = (Sandbox::ready(), Sandbox::ready());
-    for sandbox in [&idle, &watching] {
+    let sandboxes = [Sandbox::ready(), Sandbox::ready(), Sandbox::ready()];
+    for sandbox in &sandboxes {
         sandbox.set("k", "v").manifest("[secrets]\nK = \"k\"\n");
     }
-    let mut run = watching.pds(["run", "--", "sh", "-c", "echo begun; exec sleep 600"]).start();
-    let mut begun = [0; 6];
-    std::io::Read::read_exact(run.stdout.as_mut().unwrap(), &mut begun).unwrap();
-    let pids = [&idle, &watching].map(|sandbox| sandbox.daemon_pid().unwrap());
-    let locked = [&idle, &watching].map(|sandbox| {
+    let [idle, watching, taking_up] = &sandboxes;
+    let mut runs = [watching, taking_up].map(|sandbox| {
+        let mut run = sandbox.pds(["run", "--", "sh", "-c", "echo begun; exec sleep 600"]).start();
+        let mut begun = [0; 6];
+        std::io::Read::read_exact(run.stdout.as_mut().unwrap(), &mut begun).unwrap();
+        run
+    });
+    end(taking_up.daemon_pid().unwrap(), Signal::SIGKILL);
+    assert!(lists_the_run(taking_up), "it is the next daemon's to watch");
+    let pids = sandboxes.each_ref().map(|sandbox| sandbox.daemon_pid().unwrap());
+    let locked = sandboxes.each_ref().map(|sandbox| {
         sandbox.pds(["lock"]).ok();
         Instant::now()
     });
@@ -47,20 +53,26 @@ fn a_minute_after_everything_was_locked_no_daemon_is_left_unless_it_watches_a_ru
     let password = idle.password("default");
     assert_eq!(idle.pds(["get", "k"]).env("PDS_PASSWORD_FILE", &password).ok(), b"v");
     assert!(idle.daemon_pid().is_some_and(|pid| pid != pids[0]));
-    // The other one stays until the run is over, which it puts on record.
+    // The other ones stay until the run is over, which they put on record.
     std::thread::sleep(
-        (LEAVES_WITHIN + Duration::from_secs(1)).saturating_sub(locked[1].elapsed()),
+        (LEAVES_WITHIN + Duration::from_secs(1)).saturating_sub(locked[2].elapsed()),
     );
-    assert!(is_running(pids[1]), "it left a run unwatched");
-    assert_has_no_secret_memory(pids[1]);
-    run.kill().unwrap();
-    run.wait().unwrap();
-    let on_record = || {
-        let files = fs::read_dir(watching.home("state/audit")).unwrap().flatten();
-        let text: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
-        text.contains("\"run-end\"")
-    };
-    until("the end is on record", on_record);
+    for pid in &pids[1..] {
+        assert!(is_running(*pid), "it left a run unwatched");
+        assert_has_no_secret_memory(*pid);
+    }
+    // Whoever kills one at rest does not make it forget either.
+    end(pids[2], Signal::SIGKILL);
+    assert!(lists_the_run(taking_up));
+    for run in &mut runs {
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    for sandbox in [watching, taking_up] {
+        let ends = || sandbox.trail().into_iter().filter(|line| line["operation"] == "run-end");
+        until("the end is on record", || ends().next().is_some());
+        assert_eq!(ends().map(|end| end["outcome"].clone()).collect::<Vec<_>>(), ["ended"]);
+    }
     // It serves on as if nothing had been.
     let password = watching.password("default");
     assert_eq!(watching.pds(["get", "k"]).env("PDS_PASSWORD_FILE", &password).ok(), b"v");
@@ -96,9 +108,18 @@ fn a_daemon_in_the_foreground_rests_without_secret_memory_and_wakes_or_ends_when
     assert_eq!(woken.daemon_pid(), Some(daemons[0].pid()));
     woken.pds(["audit", "verify"]).ok();
     assert_eq!(door(woken).unwrap().ino(), before);
-    kill(Pid::from_raw(i32::try_from(daemons[1].pid()).unwrap()), Signal::SIGTERM).unwrap();
+    end(daemons[1].pid(), Signal::SIGTERM);
     assert!(daemons[1].0.wait().unwrap().success());
     assert!(ended.socket().symlink_metadata().is_err() && door(ended).is_none());
+}
+
+fn end(daemon: u32, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(daemon).unwrap()), signal).unwrap();
+}
+
+/// Asks a daemon, which is started if none is there.
+fn lists_the_run(sandbox: &Sandbox) -> bool {
+    sandbox.pds(["audit", "show", "--running"]).text().lines().count() == 1
 }
 
 /// Checks that no page of this process keeps the machine from hibernating.

@@ -67,6 +67,8 @@ mod protocol;
 mod rates;
 /// The command, and everything that it inherits.
 mod run;
+/// How long a command has its secrets, on record to its end.
+mod runs;
 /// What scripts can rely on: exit statuses, JSON, `check`.
 mod said;
 /// What the schema says is what the parser does.

@@ -22,7 +22,8 @@ pub enum AuditCommand {
 }
 
 /// How an operation on the trail can have ended.
-const OUTCOMES: [&str; 5] = ["granted", "denied", "failed", "ended", "not-watched"];
+const OUTCOMES: [&str; 6] =
+    ["granted", "denied", "failed", "ended", "ended-unwatched", "not-watched"];
 
 /// Which lines of the trail.
 #[derive(Debug, Clone, Default, Args)]
@@ -36,7 +37,7 @@ pub struct AuditFilter {
     /// Only what was for this project
     #[arg(long, value_name = "PROJECT")]
     pub project: Option<String>,
-    /// Only what ended so: granted, denied, failed, ended or not-watched
+    /// Only what ended so: granted, denied, failed, ended, ended-unwatched or not-watched
     #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES)]
     pub outcome: Option<String>,
     /// Print the lines as they are: JSON

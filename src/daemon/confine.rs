@@ -143,7 +143,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::sys::tests::{in_a_process_of_its_own, raw_call};
+    use crate::sys::{
+        pidfd,
+        tests::{in_a_process_of_its_own, raw_call},
+    };
 
     const DEED: &str = "PDS_TEST_DEED";
 
@@ -186,6 +189,11 @@ mod tests {
                 assert_eq!(fs::read(home.config_file()).unwrap(), b"history = 3");
                 UnixDatagram::unbound().unwrap();
                 std::thread::spawn(|| ()).join().unwrap();
+                // A run is found again by its process, whichever that is.
+                let process = pidfd::open(nix::unistd::getppid().as_raw()).unwrap();
+                let again = pidfd::open(nix::unistd::getppid().as_raw()).unwrap();
+                assert_eq!(pidfd::unique_number(&process), pidfd::unique_number(again));
+                assert!(!pidfd::has_ended(process));
             }
             "what is outside" => {
                 denied(fs::read("/etc/passwd").map(drop));

@@ -237,6 +237,7 @@ pub(crate) struct Daemon {
 /// What outlives a rest of the daemon: no secret is in it, and whoever is slowed down for
 /// asking too much, or for wrong passwords, stays slowed down.
 struct Counted {
+    processes: audit::Processes,
     buckets: Mutex<Buckets>,
     denials: Mutex<Buckets>,
     settings: Settings,
@@ -248,8 +249,10 @@ impl Daemon {
         home: &Home,
         options: &Options,
         landlock: wire::message::LandlockState,
+        processes: audit::Processes,
     ) -> Result<Self, DaemonError> {
         let counted = Counted {
+            processes,
             buckets: Mutex::default(),
             denials: Mutex::default(),
             settings: Settings::read(home, options)?,
@@ -263,10 +266,11 @@ impl Daemon {
         home: &Home,
         options: &Options,
         landlock: wire::message::LandlockState,
-        Counted { buckets, denials, settings, tries }: Counted,
+        Counted { processes, buckets, denials, settings, tries }: Counted,
     ) -> Result<Self, DaemonError> {
         let keys = place::keys(home)?;
-        let failed = |error| DaemonError::File { path: home.audit(), error };
+        let trail = audit::Trail::open(&home.audit(), unlock::recipients(home), processes)
+            .map_err(|error| DaemonError::File { path: home.audit(), error })?;
         Ok(Self {
             registry: Registry::open(home, keys.launcher),
             vaults: Vaults::new(home.clone())
@@ -276,7 +280,7 @@ impl Daemon {
             buckets,
             denials,
             settings,
-            trail: audit::Trail::open(&home.audit(), unlock::recipients(home)).map_err(failed)?,
+            trail,
             runs: runs::Runs::default(),
             tries,
             seats: listener::Seats::default(),
@@ -320,6 +324,11 @@ impl Daemon {
 /// Now, on CLOCK_BOOTTIME.
 fn now() -> Duration {
     BootClock.now()
+}
+
+/// A time in whole milliseconds.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Now, as the trail and the log write it: RFC 3339, UTC.

@@ -23,7 +23,9 @@ use tokio::{
 };
 
 use super::{
-    BUILD, Counted, Daemon, DaemonError, Options, confine,
+    BUILD, Counted, Daemon, DaemonError, Options,
+    audit::{Boot, Processes},
+    confine,
     lifetime::{self, Over},
     listener::{self, Door, Listener},
     log, now, place,
@@ -75,13 +77,16 @@ pub fn run(home: &Home, options: &Options) -> Result<Served, DaemonError> {
         return Ok(Served::NotIt);
     };
     log::begin(home, options);
+    let boot = Boot::read();
     let landlock = confine::confine(home)?;
     if let Err(error) = Vault::remove_uploads(&home.vaults()) {
         tracing::warn!(%error, "can't remove what an earlier daemon left");
     }
+    let left = runs::left_by_others(home);
+    let processes = Processes { boot, running: left.len() };
+    let mut daemon = Daemon::new(home, options, landlock, processes)?;
+    let mut waiting = Waiting { runs: runs::find_again(&daemon, left), doors: Vec::new() };
     let mut life = Life { home, options, landlock, lock, socket: None };
-    let mut daemon = Daemon::new(home, options, landlock)?;
-    let mut waiting = Waiting::default();
     while let Some(counted) = life.serve(daemon, &mut waiting)? {
         let Some(woken) = life.rest(counted, &waiting)? else { break };
         daemon = woken;
@@ -101,7 +106,6 @@ struct Life<'a> {
 }
 
 /// What a daemon at rest waits for, beside a connection at its own socket.
-#[derive(Default)]
 struct Waiting {
     /// The runs that are watched, with their processes.
     runs: Vec<(Run, Arc<OwnedFd>)>,
@@ -125,7 +129,6 @@ impl Life<'_> {
             // Gone before the connections: whoever sees one end can count on it.
             self.socket = None;
             waiting.doors.clear();
-            runs::let_go(&daemon);
         }
         // Also on an error: whatever is unlocked is locked in the proper order, and the
         // trail ends while the vaults' notes of it can still be written.
@@ -139,7 +142,8 @@ impl Life<'_> {
         over?;
         waiting.runs = daemon.runs.hand_over();
         let kept = (!leaves).then(|| Arc::into_inner(daemon)).flatten();
-        Ok(kept.map(|Daemon { buckets, denials, settings, tries, .. }| Counted {
+        Ok(kept.map(|Daemon { trail, buckets, denials, settings, tries, .. }| Counted {
+            processes: trail.processes(),
             buckets,
             denials,
             settings,

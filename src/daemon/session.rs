@@ -21,7 +21,6 @@ use super::{
     ephemeral,
     listener::{Caller, Door},
     registry::Who,
-    runs,
     vault_state::Release,
 };
 use crate::{
@@ -253,9 +252,6 @@ async fn converse(
         drop(request);
         let (sealed, reply) = sealed(daemon, &mut channel, reply)?;
         deliver(daemon, &identity, stream, &sealed, &reply.releases).await?;
-        if let Some(run) = reply.run {
-            runs::watch(daemon, run, identity.caller.process.as_ref());
-        }
         if identity.is_flooding_since(before) {
             sleep(PAUSE).await;
         }

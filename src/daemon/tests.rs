@@ -101,7 +101,9 @@ impl Ready {
         let limits = "[rate.launcher]\nburst = 1000000\nper_second = 1000000\n";
         std::fs::write(home.config_file(), limits).unwrap();
         let options = Options { detached, ..Options::default() };
-        let daemon = Arc::new(Daemon::new(&home, &options, LandlockState::None).unwrap());
+        let daemon = Arc::new(
+            Daemon::new(&home, &options, LandlockState::None, audit::Processes::default()).unwrap(),
+        );
         let vault = unlock::vault(&daemon, &profile());
         let pair = KeyPair::generate().unwrap();
         let private = pair.private().try_clone().unwrap();

@@ -11,6 +11,7 @@ pub mod heap;
 pub mod kernel;
 #[cfg(feature = "ipc-field-encryption")]
 pub mod keyring;
+pub mod pidfd;
 pub mod process;
 pub mod random;
 mod readable;

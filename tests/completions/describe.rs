@@ -85,7 +85,7 @@ fn kind_of(argument: &Arg) -> Kind {
                 .into(),
         ),
         "OUTCOME" => {
-            let words = ["granted", "denied", "failed", "ended", "not-watched"];
+            let words = ["granted", "denied", "failed", "ended", "ended-unwatched", "not-watched"];
             Kind::Words(words.map(str::to_owned).into())
         }
         "FILE" | "[PROFILE=]FILE" => Kind::File,

@@ -135,17 +135,29 @@ impl Sandbox {
         self.program("sh", ["-c", script])
     }
 
+    /// The files of the audit trail, oldest first.
+    pub(crate) fn trail_files(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(self.home("state/audit")).unwrap();
+        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    /// The whole lines of the audit trail, oldest first.
+    pub(crate) fn trail(&self) -> Vec<Value> {
+        let files = self.trail_files();
+        let bytes: Vec<u8> = files.iter().flat_map(fs::read).flatten().collect();
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+
     /// The decisions on the audit trail, oldest first. The end of a run, which comes
     /// whenever it comes, is none.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let mut files: Vec<_> =
-            fs::read_dir(self.home("state/audit")).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        let text: String = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|line| line["operation"].as_str().is_some_and(|word| word != "run-end"))
-            .collect()
+        let is_decision = |line: &Value| {
+            line["operation"].as_str().is_some_and(|operation| operation != "run-end")
+        };
+        self.trail().into_iter().filter(is_decision).collect()
     }
 
     /// What `work` puts on the trail: `operation outcome reasons` a line.

@@ -44,7 +44,7 @@ pub(super) fn follow(options: &AuditFollow, home: &Home) -> Result<(), Error> {
             if let Some(follower) = &mut follower {
                 follower.more(options)?;
             }
-            for between in number.map_or(now, |number| number + 1)..now {
+            for between in number.map_or(now, |number| number.saturating_add(1))..now {
                 Follower::open(audit_file(&folder, between), false)?.more(options)?;
             }
             follower = Some(Follower::open(audit_file(&folder, now), false)?);

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::AuditShow,
-    client::{Asker, Client, ClientError, Passwords},
+    client::{Asker, ClientError, Passwords},
     commands::print,
     error::Error,
     home::Home,
@@ -12,10 +12,9 @@ use crate::{
 };
 
 pub(super) fn running(options: &AuditShow, home: &Home) -> Result<(), Error> {
-    // Where no daemon runs, nobody watches any run.
-    let client = Client::connect(home)?;
+    // Where no daemon runs, the one that is started for this finds the runs again.
     let passwords = Passwords::default();
-    let mut asker = Asker::with(home, &passwords, client);
+    let mut asker = Asker::new(home, &passwords);
     let mut buffer = SecureBuffer::new()?;
     let Response::Running(runs) = asker.ask(&Request::AuditRunning, &[], &mut buffer)? else {
         return Err(ClientError::Malformed.into());

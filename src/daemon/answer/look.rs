@@ -19,7 +19,8 @@ impl Ask<'_> {
         if batch.entries.len() > BATCH_MAX_ENTRIES {
             return Err(refusal(Reason::Malformed).into());
         }
-        let claimed = Claimed { project: batch.project, command: batch.command, client: None };
+        let claimed =
+            Claimed { project: batch.project, command: batch.command, ..Claimed::default() };
         let wishes = wishes_of(batch);
         let grant = self.admit(WORD, &wishes, claimed)?;
         let outcome = self.seen(&grant).await;

@@ -25,8 +25,9 @@ use super::{
     Daemon,
     audit::SecretOperationAudit,
     gate::{self, Facts, Grant, Operation, Rules, Wish},
-    now,
+    millis, now,
     reasons::{Refusal, off_the_loop, refusal},
+    runs::{self, Run},
     session::Identity,
     stamp,
 };
@@ -61,12 +62,14 @@ impl From<OutOfSecretMemory> for NoAnswer {
 type Answer = Result<Reply, NoAnswer>;
 
 /// What else goes on the trail: what a client claims about itself, which never decides
-/// anything; and the client whose enrolment a request is about.
+/// anything; the client whose enrolment a request is about; and the run that begins if it is
+/// granted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Claimed<'r> {
     project: Option<&'r str>,
     command: Option<&'r str>,
     client: Option<&'r str>,
+    run: Option<&'r Run>,
 }
 
 /// Answers one request. A refusal is an answer.
@@ -211,7 +214,7 @@ impl Ask<'_> {
         let requester = self.identity.name();
         let who = Requester { name: requester, pid: self.identity.caller.pid };
         let event = SecretOperationAudit {
-            time: stamp(),
+            time: claimed.run.map_or_else(stamp, |run| run.since.clone()),
             ..event(who, operation, wishes, claimed, outcome, problems)
         };
         let appended = self.daemon.trail.append(&event, now());
@@ -227,10 +230,15 @@ impl Ask<'_> {
                 "request"
             );
         }
-        appended.map(drop).map_err(|error| {
+        appended.map_err(|error| {
             tracing::error!(%error, "the audit trail can't be written");
             refusal(Reason::AuditUnavailable)
-        })
+        })?;
+        // Whatever may still keep the values back: each run that is on record gets an end.
+        if let Some(run) = claimed.run.filter(|_| outcome == "granted") {
+            runs::watch(self.daemon, run.clone(), self.identity.caller.process.as_ref());
+        }
+        Ok(())
     }
 
     /// Records a denial beyond the gates. One that can't be recorded stays a denial.
@@ -320,6 +328,7 @@ pub(super) fn event<'e>(
         wishes.iter().flat_map(|wish| wish.profiles.iter().copied()).collect();
     let reasons: BTreeSet<&'static str> =
         problems.iter().map(|problem| problem.reason.word()).collect();
+    let begun = claimed.run.filter(|_| outcome == "granted");
     SecretOperationAudit {
         requester: requester.name,
         pid: requester.pid,
@@ -331,6 +340,8 @@ pub(super) fn event<'e>(
         project: claimed.project,
         command: claimed.command,
         client: claimed.client,
+        process: begun.and_then(|run| run.process),
+        uptime_ms: begun.map(|run| millis(run.begun)),
         ..SecretOperationAudit::default()
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     secret::{OutOfSecretMemory, SecureBuffer, SecureBytes},
     store::{Approval, SecretInfo, SqlCipherStore, StoreError},
+    sys::pidfd,
     wire::{
         BATCH_MAX_ENTRIES,
         message::{self, ApprovalRow, Batch, KeyInProfile, KeyRow, Plaintext, Reason, Response},
@@ -23,7 +24,8 @@ use crate::{
 
 impl Ask<'_> {
     pub(super) async fn resolve(&self, batch: &Batch<'_>) -> Answer {
-        let claimed = Claimed { project: batch.project, command: batch.command, client: None };
+        let claimed =
+            Claimed { project: batch.project, command: batch.command, ..Claimed::default() };
         let word = if batch.check_only { "check" } else { "run" };
         if batch.entries.len() > BATCH_MAX_ENTRIES {
             return Err(refusal(Reason::Malformed).into());
@@ -40,12 +42,10 @@ impl Ask<'_> {
         } else {
             self.daemon.vaults.resolve(&grant, &required).await
         };
+        let run = (!batch.check_only).then(|| self.run(&wishes, claimed));
+        let claimed = Claimed { run: run.as_ref(), ..claimed };
         let (values, releases) = self.conclude(word, &wishes, claimed, outcome).await?;
-        if batch.check_only {
-            return Ok(Reply::done());
-        }
-        let run = Some(self.run(&wishes, claimed));
-        Ok(Reply { run, ..self.release(&values, releases)? })
+        if batch.check_only { Ok(Reply::done()) } else { self.release(&values, releases) }
     }
 
     /// The answer with these values. Where there is no memory for it, the caches
@@ -59,7 +59,7 @@ impl Ask<'_> {
         Ok(Reply { releases, ..Reply::of(Encoded::Secret(encoded)) })
     }
 
-    /// What is to be watched, in names.
+    /// What is to be watched if it is granted now, in names.
     fn run(&self, wishes: &[Wish<'_>], claimed: Claimed<'_>) -> Run {
         let profiles = wishes.iter().flat_map(|wish| wish.profiles.iter().copied());
         let profiles: BTreeSet<&str> = profiles.collect();
@@ -72,6 +72,7 @@ impl Ask<'_> {
             keys: wishes.iter().filter_map(|wish| wish.key).map(str::to_owned).collect(),
             since: stamp(),
             begun: now(),
+            process: self.identity.caller.process.as_ref().and_then(pidfd::unique_number),
         }
     }
 

@@ -1,7 +1,7 @@
 //! An answer on its way out, and what is said when there is no room for it.
 
 use crate::{
-    daemon::{Daemon, reasons::refusal, runs::Run, vault_state::Release},
+    daemon::{Daemon, reasons::refusal, vault_state::Release},
     secret::{OutOfSecretMemory, SecureBuffer},
     wire::{
         channel::{Channel, ChannelError},
@@ -16,8 +16,6 @@ pub(in crate::daemon) struct Reply {
     /// The unlocked profiles whose values are in it: if one is locked before the
     /// answer has left, it must not leave.
     pub(in crate::daemon) releases: Vec<Release>,
-    /// The run that these values are for, which is watched once they have left.
-    pub(in crate::daemon) run: Option<Run>,
     /// Whether the daemon is to leave after it.
     pub(in crate::daemon) stop: bool,
 }
@@ -57,7 +55,7 @@ impl Reply {
     }
 
     pub(super) fn of(encoded: Encoded) -> Self {
-        Self { encoded, releases: Vec::new(), run: None, stop: false }
+        Self { encoded, releases: Vec::new(), stop: false }
     }
 
     pub(super) fn new(response: &Response<'_>) -> Result<Self, OutOfSecretMemory> {

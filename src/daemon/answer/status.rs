@@ -1,13 +1,13 @@
 //! The state of the daemon, as far as whoever asks has something to do with it.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use super::{Answer, Ask, Claimed, Reply, of_the_daemon};
 use crate::{
     daemon::{
         BUILD,
         gate::{Operation, permits},
-        now,
+        millis, now,
     },
     secret::TrustProfileName,
     store::{Expiry, SqlCipherStore},
@@ -80,8 +80,4 @@ impl Ask<'_> {
         });
         counted.await.unwrap_or_default()
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::MAC_BYTES;
+use super::{Boot, chain::MAC_BYTES};
 use crate::hex;
 
 /// The format of the trail, in each segment's first line.
@@ -25,6 +25,11 @@ pub(super) struct Opening<'a> {
     pub(super) file: u64,
     /// The oldest file that there is now: older ones went by rotation.
     pub(super) oldest: u64,
+    /// When the processes that it names have their numbers.
+    #[serde(flatten)]
+    pub(super) boot: &'a Boot,
+    /// How many runs are on record as granted that were not over when it began.
+    pub(super) running: usize,
     /// The last line of the segment before, and BLAKE3 of all its lines, so that a segment
     /// that no unlocked vault can open is vouched for by the next one.
     pub(super) previous: Option<Head>,

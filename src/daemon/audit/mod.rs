@@ -29,6 +29,7 @@ mod flood;
 mod head;
 mod line;
 mod trail;
+mod unended;
 mod verify;
 mod writer;
 
@@ -38,7 +39,16 @@ pub(super) use envelope::Recipient;
 pub(super) use head::{HeadNote, Noted, Sought};
 pub use line::read_lines;
 pub(super) use trail::Trail;
+pub(super) use unended::{Boot, Granted, Unended, unended};
 pub(super) use verify::{Finding, Opener, Report, verify};
+
+/// What is known of processes when a segment begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Processes {
+    pub(super) boot: Boot,
+    /// How many of those that are on the trail as granted runs are not over.
+    pub(super) running: usize,
+}
 
 /// What every gate denial and every operation emits.
 ///
@@ -57,7 +67,8 @@ pub struct SecretOperationAudit<'a> {
     pub profiles: Vec<&'a str>,
     /// With which keys.
     pub keys: Vec<&'a str>,
-    /// `granted`, `denied` or `failed`; for the end of a run, `ended` or `not-watched`.
+    /// `granted`, `denied` or `failed`; for the end of a run, `ended`, `ended-unwatched` or
+    /// `not-watched`.
     pub outcome: &'static str,
     /// Why it was not granted: a word for each reason, once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +88,13 @@ pub struct SecretOperationAudit<'a> {
     /// When what ends here, or the first of what is summed up, began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<&'a str>,
+    /// The process of a run that was granted, for as long as the machine is up: its unique
+    /// number in pidfs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<u64>,
+    /// How long the machine had been up when a run was granted, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uptime_ms: Option<u64>,
     /// How long a run took, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,

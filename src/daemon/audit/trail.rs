@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    HeadNote, Noted, Recipient, SecretOperationAudit, Sought,
+    HeadNote, Noted, Processes, Recipient, SecretOperationAudit, Sought,
     line::{Head, Kind, Lost},
     writer::{FILE_MAX_BYTES, FILES_KEPT, Writer, open_for_reading},
 };
@@ -56,16 +56,18 @@ impl Trail {
     pub(in crate::daemon) fn open(
         folder: &Path,
         recipients: impl Fn() -> Vec<Recipient> + Send + Sync + 'static,
+        processes: Processes,
     ) -> io::Result<Self> {
-        Self::open_with(folder, recipients, FILE_MAX_BYTES)
+        Self::open_with(folder, recipients, processes, FILE_MAX_BYTES)
     }
 
     pub(super) fn open_with(
         folder: &Path,
         recipients: impl Fn() -> Vec<Recipient> + Send + Sync + 'static,
+        processes: Processes,
         file_max_bytes: u64,
     ) -> io::Result<Self> {
-        let writer = Writer::behind(folder, Box::new(recipients), file_max_bytes)?;
+        let writer = Writer::behind(folder, Box::new(recipients), processes, file_max_bytes)?;
         let trail =
             Self { folder: folder.to_owned(), writer: Mutex::new(writer), synced: Mutex::new(0) };
         if let Err(error) = trail.writer().open_segment() {
@@ -97,7 +99,7 @@ impl Trail {
             writer.append(Kind::Operation, &owed.event(stamp()))?;
             writer.floods.settle(&owed, now);
         }
-        writer.append(Kind::Operation, event).map(|()| true)
+        writer.append_event(event).map(|()| true)
     }
 
     /// Writes the sums of denials whose time has come.
@@ -202,6 +204,11 @@ impl Trail {
             writer.close_segment("stop")?;
         }
         self.sync().map(drop)
+    }
+
+    /// For a trail that goes on behind this one.
+    pub(in crate::daemon) fn processes(&self) -> Processes {
+        self.writer().processes.clone()
     }
 
     pub(super) fn snapshot(&self) -> io::Result<Snapshot> {

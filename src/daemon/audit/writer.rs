@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Recipient,
+    Processes, Recipient, SecretOperationAudit,
     chain::Link,
     envelope::{self, Place},
     flood::Floods,
@@ -50,6 +50,7 @@ pub(super) struct Writer {
     oldest: u64,
     /// Bytes at the file's end that are of no line.
     torn: u64,
+    pub(super) processes: Processes,
     pub(super) floods: Floods,
     /// Lines written so far by this process.
     pub(super) written: u64,
@@ -91,6 +92,7 @@ impl Writer {
     pub(super) fn behind(
         folder: &Path,
         recipients: Recipients,
+        processes: Processes,
         file_max_bytes: u64,
     ) -> io::Result<Self> {
         let mut writer = Self {
@@ -102,6 +104,7 @@ impl Writer {
             file_bytes: 0,
             oldest: 0,
             torn: 0,
+            processes,
             floods: Floods::default(),
             written: 0,
             ended: Vec::new(),
@@ -117,7 +120,8 @@ impl Writer {
                 continue;
             }
             // A file in which nothing was written before the daemon ended comes next, if it is one.
-            let goes_on = writer.file == 0 || segment.is_some() && writer.file != number + 1;
+            let next = number.saturating_add(1);
+            let goes_on = writer.file == 0 || segment.is_some() && writer.file != next;
             if goes_on {
                 let last = pieces.iter().rev().find(|piece| piece.line.is_some());
                 let good = last.map_or(0, |piece| piece.end as u64 + 1);
@@ -159,6 +163,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Appends the line of an operation, and keeps count of the runs that are not over.
+    pub(super) fn append_event(&mut self, event: &SecretOperationAudit<'_>) -> io::Result<()> {
+        self.append(Kind::Operation, event)?;
+        let running = &mut self.processes.running;
+        match (event.operation, event.outcome) {
+            ("run", "granted") => *running += 1,
+            ("run-end", _) => *running = running.saturating_sub(1),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Gives a vault the key of the next line, if it has none of this segment.
     pub(super) fn admit(&mut self, to: &Recipient) -> io::Result<()> {
         let segment = self.opened()?;
@@ -179,11 +195,13 @@ impl Writer {
 
     pub(super) fn open_segment(&mut self) -> io::Result<()> {
         if self.file == 0 || self.file_bytes >= self.file_max_bytes {
-            self.file += 1;
+            // What was read there may be anything.
+            self.file = self.file.saturating_add(1);
             self.file_bytes = 0;
             self.torn = 0;
         }
-        let number = self.previous.as_ref().map_or(0, |previous| previous.head.segment) + 1;
+        let last = self.previous.as_ref().map_or(0, |previous| previous.head.segment);
+        let number = last.saturating_add(1);
         let to = (self.recipients)();
         let mut segment = Segment {
             file: open_for_appending(&audit_file(&self.folder, self.file))?,
@@ -204,6 +222,8 @@ impl Writer {
             segment: number,
             file: self.file,
             oldest,
+            boot: &self.processes.boot,
+            running: self.processes.running,
             previous: self.previous.as_ref().map(|previous| previous.head.clone()),
             before: self.previous.as_ref().map(|previous| previous.digest.to_string()),
             keys: to.iter().map(|to| segment.sealed(to)).collect::<io::Result<_>>()?,
@@ -345,7 +365,8 @@ mod tests {
     #[test]
     fn a_file_that_ends_while_it_is_synced_is_synced_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::behind(folder.path(), Box::new(Vec::new), 1_000).unwrap();
+        let mut writer =
+            Writer::behind(folder.path(), Box::new(Vec::new), Processes::default(), 1_000).unwrap();
         writer.open_segment().unwrap();
         let being_synced = writer.unsynced().unwrap();
         while writer.file == 1 {

@@ -269,3 +269,22 @@ fn a_file_that_is_none_of_the_trails_does_not_move_it_on() {
     fs::remove_file(&stray).unwrap();
     assert_eq!(tampering(&fixture.check(&fixture.open())), []);
 }
+
+#[test]
+fn numbers_at_their_end_keep_no_daemon_from_starting_nor_from_checking() {
+    let fixture = Fixture::new();
+    fixture.open().close().unwrap();
+    let most = |line: String| {
+        let line = line.replace("\"segment\":1", &format!("\"segment\":{}", u64::MAX));
+        let line = line.replace("\"file\":1", &format!("\"file\":{}", u64::MAX));
+        let line = line.replace("\"running\":0", &format!("\"running\":{}", u64::MAX));
+        line.replace("\"count\":1", &format!("\"torn\":{0},\"count\":{0}", u64::MAX))
+    };
+    let mut lines: Vec<_> = fixture.lines(1).into_iter().map(most).collect();
+    lines.insert(1, "torn".to_owned());
+    fixture.put_lines(u64::MAX, &lines);
+    assert_eq!(unended(&fixture.audit(), 1).unwrap(), []);
+    let trail = fixture.open_with(100);
+    write(&trail, 0..5);
+    assert!(!tampering(&fixture.check(&trail)).is_empty());
+}

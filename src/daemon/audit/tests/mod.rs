@@ -3,6 +3,7 @@
 mod attacks;
 mod floods;
 mod notes;
+mod unended;
 
 use std::{
     fs,
@@ -58,7 +59,7 @@ impl Fixture {
     fn open_with(&self, file_max_bytes: u64) -> Trail {
         let there = Arc::clone(&self.there);
         let recipients = move || there.lock().unwrap().clone();
-        Trail::open_with(&self.audit(), recipients, file_max_bytes).unwrap()
+        Trail::open_with(&self.audit(), recipients, Processes::default(), file_max_bytes).unwrap()
     }
 
     fn opener(&self, n: usize) -> Opener {
@@ -219,7 +220,7 @@ fn what_can_t_be_written_is_refused_and_with_room_again_it_goes_on() {
     // A folder in the place of the file is as good as a full disk here.
     let path = audit_file(&fixture.audit(), 1);
     fs::create_dir(&path).unwrap();
-    let trail = Trail::open_with(&fixture.audit(), Vec::new, FILE_MAX_BYTES);
+    let trail = Trail::open_with(&fixture.audit(), Vec::new, Processes::default(), FILE_MAX_BYTES);
     assert!(trail.is_err());
     fs::remove_dir(&path).unwrap();
 

@@ -158,7 +158,7 @@ impl Walk<'_> {
                 let place = Place { file: number, ..Place::default() };
                 self.report.add_range(AuditWhat::FilesMissing, place, expected, number - 1);
             }
-            expected = number + 1;
+            expected = number.saturating_add(1);
         }
         self.oldest = Some(oldest);
     }
@@ -192,7 +192,7 @@ impl Walk<'_> {
             // Behind a closing line no write of the daemon's can have been cut off, and what is
             // left of one has no newline: more is what somebody has put there, or made of lines.
             let is_one_write = line.said.torn > 0 && bad.len() == 1 && !was_closed;
-            let excused = is_one_write && line.said.torn + 1 == between;
+            let excused = is_one_write && line.said.torn.checked_add(1) == Some(between);
             self.strays(file, &mut bad, excused);
             was_closed = line.said.kind == Kind::Close;
             good_end = piece.end + 1;

@@ -206,7 +206,7 @@ impl Check<'_, '_> {
                     profiles: said.profile.clone(),
                 });
             }
-            Kind::Close if said.count + 1 != said.n => {
+            Kind::Close if said.count.checked_add(1) != Some(said.n) => {
                 self.report.add(AuditWhat::Altered, self.place_of(at));
             }
             Kind::Close if at + 1 < self.lines.len() => {

@@ -1,5 +1,11 @@
 //! Runs that are not over: the client became the command by `execve`, and the
 //! descriptor of its process, taken when it connected, tells when that ends.
+//!
+//! Each run that is on record as granted gets one end there, from whoever takes it out of the
+//! list of those that are watched. A daemon that ends, however it does, writes none: the runs
+//! go on, and the next one [finds them again](find_again).
+
+mod again;
 
 use std::{
     collections::BTreeMap,
@@ -8,14 +14,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Daemon, audit::SecretOperationAudit, now, stamp};
+pub(super) use again::{find_again, left_by_others};
+
+use super::{Daemon, audit::SecretOperationAudit, millis, now, stamp};
 use crate::sys::watch_readable;
 
 /// Runs watched at once. Each takes a descriptor, of which there are as few as 1,024,
 /// two of them for each connection.
 const RUNS_MAX: usize = 256;
 
-/// A run that has got its values: names, and not one of the values.
+/// A run that was granted its values: names, and not one of the values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) requester: String,
@@ -24,10 +32,12 @@ pub(super) struct Run {
     pub(super) command: Option<String>,
     pub(super) profiles: Vec<String>,
     pub(super) keys: Vec<String>,
-    /// As the trail has it.
+    /// The time of its line on the trail, by which its end is known for its own.
     pub(super) since: String,
     /// On CLOCK_BOOTTIME.
     pub(super) begun: Duration,
+    /// What no other process has, for as long as the machine is up; `None` on an old kernel.
+    pub(super) process: Option<u64>,
 }
 
 /// The runs that are watched.
@@ -42,6 +52,17 @@ struct Watched {
 
 /// The descriptor of a run's process.
 type Process = Arc<OwnedFd>;
+
+/// What the trail says of a run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It was seen.
+    Seen,
+    /// It came while no daemon watched.
+    Unseen,
+    /// Whether it has come is not known.
+    Unknown,
+}
 
 impl Runs {
     fn watched(&self) -> MutexGuard<'_, Watched> {
@@ -73,8 +94,9 @@ impl Runs {
         Some(number)
     }
 
-    fn leave(&self, number: u64) {
-        self.watched().runs.remove(&number);
+    /// Takes a run out. `None` if it was taken out before.
+    fn leave(&self, number: u64) -> Option<Run> {
+        self.watched().runs.remove(&number).map(|(run, _)| run)
     }
 }
 
@@ -84,35 +106,34 @@ pub(super) fn watch(daemon: &Arc<Daemon>, run: Run, process: Option<&OwnedFd>) {
     // A descriptor of its own: one can't be watched twice, and a connection may bring two runs.
     match process.and_then(|process| process.try_clone().ok()) {
         Some(process) => take_up(daemon, run, Arc::new(process)),
-        None => record(daemon, &run, "not-watched", None),
+        None => record(daemon, &run, End::Unknown),
     }
 }
 
-/// Goes on watching a run that was handed over.
+/// Goes on watching a run that was handed over, or found again.
 pub(super) fn take_up(daemon: &Arc<Daemon>, run: Run, process: Process) {
     let entered = daemon.runs.enter(&run, &process);
     let Some((process, number)) = watch_readable(process).ok().zip(entered) else {
-        entered.inspect(|number| daemon.runs.leave(*number));
-        return record(daemon, &run, "not-watched", None);
+        entered.and_then(|number| daemon.runs.leave(number));
+        return record(daemon, &run, End::Unknown);
     };
     let daemon = Arc::clone(daemon);
     tokio::spawn(async move {
         // A descriptor of a process is readable from when it has ended (pidfd_open(2)).
-        let ended = process.readable().await.is_ok();
-        daemon.runs.leave(number);
-        let outcome = if ended { "ended" } else { "not-watched" };
-        record(&daemon, &run, outcome, Some(now().saturating_sub(run.begun)));
+        let seen = process.readable().await.is_ok();
+        if let Some(run) = daemon.runs.leave(number) {
+            record(&daemon, &run, if seen { End::Seen } else { End::Unknown });
+        }
     });
 }
 
-/// Puts on record that the runs which are not over are watched no more: the daemon leaves.
-pub(super) fn let_go(daemon: &Daemon) {
-    for (run, _) in daemon.runs.hand_over() {
-        record(daemon, &run, "not-watched", None);
-    }
-}
-
-fn record(daemon: &Daemon, run: &Run, outcome: &'static str, took: Option<Duration>) {
+/// Puts the one end of a run on record.
+fn record(daemon: &Daemon, run: &Run, end: End) {
+    let (outcome, took) = match end {
+        End::Seen => ("ended", Some(now().saturating_sub(run.begun))),
+        End::Unseen => ("ended-unwatched", None),
+        End::Unknown => ("not-watched", None),
+    };
     let event = SecretOperationAudit {
         time: stamp(),
         requester: &run.requester,
@@ -123,7 +144,7 @@ fn record(daemon: &Daemon, run: &Run, outcome: &'static str, took: Option<Durati
         project: run.project.as_deref(),
         command: run.command.as_deref(),
         since: Some(&run.since),
-        duration_ms: took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        duration_ms: took.map(millis),
         ..SecretOperationAudit::default()
     };
     tracing::info!(requester = event.requester, pid = run.pid, outcome, "run");
