@@ -151,9 +151,12 @@ fn yaml_comes_in_as_the_file_writes_it() {
         assert_eq!(sandbox.pds(["get", key]).ok(), value.as_bytes(), "{key}");
     }
     let import = ["import", "-", "--format", "yaml"];
+    fs::write(sandbox.path("w/broken.yml"), "a: &x hunter2\nb: *x\n").unwrap();
+    let broken = sandbox.pds(["import", "broken.yml"]).done().code(1);
+    broken.mentions("pds: `broken.yml`, line 2, column 4: ").end();
     let alias = sandbox.pds(import).input("a: &x hunter2\nb: *x\n").done().code(1);
     alias
-        .says("pds: line 2, column 4: an alias stands here\npds: hint: write the value itself\n")
+        .says("pds: `standard input`, line 2, column 4: an alias stands here\npds: hint: write the value itself\n")
         .end();
     assert!(!sandbox.pds(["list"]).text().contains("a\nb"), "all or nothing");
 }

@@ -6,7 +6,7 @@ use super::{
     backup::NotABackup,
     credential,
     export::ExportError,
-    import::{self, DotenvError, JsonError, NotAKey, PassError, YamlError},
+    import::{InvalidFile, NotAKey, PassError},
 };
 use crate::{
     run,
@@ -58,8 +58,13 @@ pub enum CommandError {
         error: io::Error,
     },
     /// A file to import is longer than any that is read.
-    #[error("a file to import has at most {} MiB", import::IMPORT_MAX_BYTES >> 20)]
-    FileTooLong,
+    #[error("`{}` is longer than {} MiB", escaped(&path.to_string_lossy()), max_bytes >> 20)]
+    FileTooLong {
+        /// Which.
+        path: PathBuf,
+        /// How long it may be.
+        max_bytes: usize,
+    },
     /// Something is where a file was to be written.
     #[error("`{}` exists already", escaped(&.0.to_string_lossy()))]
     FileExists(PathBuf),
@@ -132,15 +137,9 @@ pub enum CommandError {
     /// What a file holds has no known form.
     #[error("can't tell what `{0}` is")]
     UnknownFormat(String),
-    /// A `.env` file has a mistake.
-    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
-    Dotenv(DotenvError),
-    /// A JSON file has a mistake.
-    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
-    Json(JsonError),
-    /// A YAML file has a mistake.
-    #[error("line {}, column {}: {}", .0.line, .0.column, .0.problem)]
-    Yaml(YamlError),
+    /// A file to import has a mistake.
+    #[error(transparent)]
+    InvalidFile(#[from] InvalidFile),
     /// A store of pass(1) can't be read.
     #[error(transparent)]
     Pass(#[from] PassError),

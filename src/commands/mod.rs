@@ -182,14 +182,18 @@ fn print(data: &[u8]) -> Result<(), CommandError> {
 
 /// The bytes of a file, or of standard input for `-`, in secret memory.
 fn read_value(path: Option<&std::path::Path>, max: usize) -> Result<SecureBuffer, CommandError> {
-    let shown = || path.map_or_else(|| PathBuf::from("standard input"), PathBuf::from);
-    let failed = |error| CommandError::File { path: shown(), error };
+    let failed = |error| CommandError::File { path: named(path), error };
     let mut source: Box<dyn io::Read> = match path {
         Some(path) => Box::new(std::fs::File::open(path).map_err(failed)?),
         // Unbuffered: Rust's own standard input keeps what passes through it.
         None => Box::new(io::Read::take(stdin_file().map_err(failed)?, u64::MAX)),
     };
     read_to_end(&mut *source, max, failed)
+}
+
+/// What a file goes by in messages, and standard input if it is none.
+fn named(path: Option<&std::path::Path>) -> PathBuf {
+    path.map_or_else(|| PathBuf::from("standard input"), PathBuf::from)
 }
 
 /// All that `source` has, if that is at most `max` bytes, in secret memory.

@@ -49,7 +49,7 @@ impl CommandError {
             | Self::NoStream
             | Self::NotATime { .. } => "usage",
             Self::File { .. } => "file-unusable",
-            Self::FileTooLong => "file-too-long",
+            Self::FileTooLong { .. } => "file-too-long",
             Self::FileExists(_) => "file-exists",
             Self::NotReplaced { .. } => "file-unusable",
             Self::NotABackup { .. } => "not-a-backup",
@@ -60,7 +60,7 @@ impl CommandError {
             Self::NotACredential(_) => "not-a-credential",
             Self::UnfitCredential { .. } => "value-unfit",
             Self::Output(_) => "output",
-            Self::Dotenv(_) | Self::Json(_) | Self::Yaml(_) => "file-invalid",
+            Self::InvalidFile(_) => "file-invalid",
             Self::Pass(_) => "pass",
             Self::NotSet(_) => "variable-not-set",
             Self::WouldOverwrite(_) | Self::OtherValues(_) => "exists",
@@ -78,9 +78,7 @@ impl CommandError {
     #[must_use]
     pub fn place(&self) -> Option<(usize, usize)> {
         match self {
-            Self::Dotenv(error) => Some((error.line, error.column)),
-            Self::Json(error) => Some((error.line, error.column)),
-            Self::Yaml(error) => Some((error.line, error.column)),
+            Self::InvalidFile(error) => Some(error.place()),
             _ => None,
         }
     }
@@ -102,15 +100,13 @@ impl CommandError {
                 let option = profile_option(profile);
                 return Some(format!("pds unlock{option}, and try again"));
             }
-            Self::Dotenv(error) => error.problem.hint()?,
-            Self::Json(error) => error.problem.hint()?,
-            Self::Yaml(error) => error.problem.hint()?,
+            Self::InvalidFile(error) => error.hint()?,
             Self::Pass(error) => error.hint()?,
             Self::NoValue => "use --stdin, --from-file FILE or --generate",
             Self::ReadBack(_) => "the file is left as it is; pds check",
             Self::UnknownFormat(_) => "say which: --format env",
             Self::OutOfSecretMemory(_) => "raise RLIMIT_MEMLOCK (`ulimit -l`)",
-            Self::FileTooLong => "split it into several",
+            Self::FileTooLong { .. } => "split it into several",
             Self::FileExists(_) => "choose another name, or remove it",
             Self::NotReplaced { instead, .. } => instead,
             Self::NoStream => "give it a name; `./-` is a file too",

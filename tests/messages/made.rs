@@ -9,8 +9,8 @@ use pds::{
         backup::NotABackup,
         export::{Clash, ExportError},
         import::{
-            DotenvError, DotenvProblem, JsonError, JsonProblem, NotAKey, PassError, YamlError,
-            YamlProblem,
+            DotenvError, DotenvProblem, InvalidFile, JsonError, JsonProblem, NotAKey, PassError,
+            YamlError, YamlProblem,
         },
     },
     config::ConfigError,
@@ -289,7 +289,7 @@ fn command() -> Vec<Error> {
         OtherValues(vec!["A".into(), "B".into()]),
         ReadBack("DB_PASSWORD".into()),
         File { path: path("/home/me/value"), error: denied() },
-        FileTooLong,
+        FileTooLong { path: path("/home/me/.env"), max_bytes: 64 << 20 },
         FileExists(backup()),
         not_replaced("/dev/stdout", "a symbolic link"),
         not_replaced("/dev/full", "a device"),
@@ -330,9 +330,10 @@ fn command() -> Vec<Error> {
 }
 
 fn import() -> Vec<Error> {
-    let env = |problem| CommandError::Dotenv(DotenvError { line: 3, column: 7, problem });
-    let json = |problem| CommandError::Json(JsonError { line: 3, column: 7, problem });
-    let yaml = |problem| CommandError::Yaml(YamlError { line: 3, column: 7, problem });
+    let of = |file, mistake| CommandError::from(InvalidFile { file: path(file), mistake });
+    let env = |problem| of(".env", DotenvError { line: 3, column: 7, problem }.into());
+    let json = |problem| of("app.json", JsonError { line: 3, column: 7, problem }.into());
+    let yaml = |problem| of("app.yaml", YamlError { line: 3, column: 7, problem }.into());
     let store = || path("/home/me/.password-store");
     let name = || "DB_PASSWORD".to_owned();
     let all = [
@@ -367,6 +368,7 @@ fn import() -> Vec<Error> {
         CommandError::Pass(PassError::NoHome),
         CommandError::Pass(PassError::Empty(store())),
         CommandError::Pass(PassError::NoEntry { name: path("work"), store: store() }),
+        CommandError::Pass(PassError::TooMany(store())),
         CommandError::Pass(PassError::Both {
             first: "a b".into(),
             second: "a_b".into(),

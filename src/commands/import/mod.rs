@@ -7,13 +7,14 @@
 
 pub mod dotenv;
 pub mod json;
+mod mistake;
 mod pass;
 mod variables;
 pub mod yaml;
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{CommandError, passwords_of, print, profile_of, progress::Progress, read_value};
+use super::{CommandError, named, passwords_of, print, profile_of, progress::Progress, read_value};
 use crate::{
     cli,
     client::{Asker, ClientError, Wanted},
@@ -31,6 +32,7 @@ use crate::{
 
 pub use dotenv::{DotenvError, DotenvProblem};
 pub use json::{JsonError, JsonProblem};
+pub use mistake::{InvalidFile, Mistake};
 pub use pass::PassError;
 pub use yaml::{YamlError, YamlProblem};
 
@@ -47,7 +49,7 @@ pub struct Imported {
 }
 
 /// A file to import has at most this many bytes.
-pub(super) const IMPORT_MAX_BYTES: usize = 64 << 20;
+const IMPORT_MAX_BYTES: usize = 64 << 20;
 
 /// What the names and values of one message may have together: room is left for
 /// what CBOR puts around them.
@@ -112,16 +114,25 @@ fn parse(options: &cli::Import) -> Result<Vec<Imported>, CommandError> {
         Some(format) => format.as_str(),
         None => format_of(file)?,
     };
-    let text = read_value(path, IMPORT_MAX_BYTES).map_err(|error| match error {
-        CommandError::ValueTooLong => CommandError::FileTooLong,
-        other => other,
-    })?;
+    let text = read_file(path, IMPORT_MAX_BYTES)?;
     let text = text.as_slice();
-    match format {
-        "json" => json::parse(text).map_err(CommandError::Json),
-        "yaml" => yaml::parse(text).map_err(CommandError::Yaml),
-        _ => dotenv::parse(text).map_err(CommandError::Dotenv),
-    }
+    let found = match format {
+        "json" => json::parse(text).map_err(Mistake::from),
+        "yaml" => yaml::parse(text).map_err(Mistake::from),
+        _ => dotenv::parse(text).map_err(Mistake::from),
+    };
+    found.map_err(|mistake| InvalidFile { file: named(path), mistake }.into())
+}
+
+/// All of a file that holds values, or of standard input.
+pub(super) fn read_file(
+    path: Option<&Path>,
+    max_bytes: usize,
+) -> Result<SecureBuffer, CommandError> {
+    read_value(path, max_bytes).map_err(|error| match error {
+        CommandError::ValueTooLong => CommandError::FileTooLong { path: named(path), max_bytes },
+        other => other,
+    })
 }
 
 /// What a file's name says that it is.

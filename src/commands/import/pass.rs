@@ -34,6 +34,9 @@ pub enum PassError {
     /// No entries at all.
     #[error("the store `{}` holds nothing", shown(.0))]
     Empty(PathBuf),
+    /// More entries than are imported at once.
+    #[error("the store `{}` has more than {IMPORT_MAX_ENTRIES} entries", shown(.0))]
+    TooMany(PathBuf),
     /// Two entries for one key.
     #[error("`{first}` and `{second}` would both be `{key}`")]
     Both {
@@ -60,6 +63,7 @@ impl PassError {
             Self::Empty(_) => Some("PASSWORD_STORE_DIR names another store"),
             Self::NoGpg(_) => Some("install gnupg"),
             Self::Gpg(_) => Some("nothing was stored; `pass show` of the same says more"),
+            Self::TooMany(_) => Some("name one of its folders"),
             Self::Both { .. } => Some("rename one of the two"),
             _ => None,
         }
@@ -75,7 +79,7 @@ pub(super) fn read(name: Option<&Path>, first_line: bool) -> Result<Vec<Imported
     let store = store()?;
     let entries = entries(&store, name)?;
     if entries.len() > IMPORT_MAX_ENTRIES {
-        return Err(CommandError::FileTooLong);
+        return Err(PassError::TooMany(store).into());
     }
     let named = named(&store, &entries)?;
     let mut found = Vec::new();
@@ -174,7 +178,14 @@ fn decrypt(path: &Path, first_line: bool) -> Result<SecureBytes, CommandError> {
         let _ = child.kill();
     }
     let status = child.wait().map_err(failed)?;
-    let mut value = read?.into_bytes();
+    let mut value = read
+        .map_err(|error| match error {
+            CommandError::ValueTooLong => {
+                CommandError::FileTooLong { path: path.to_owned(), max_bytes: VALUE_MAX_BYTES }
+            }
+            other => other,
+        })?
+        .into_bytes();
     if !status.success() {
         return Err(PassError::Gpg(shown(path)).into());
     }

@@ -19,7 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, change, import::dotenv, read_value};
+use super::{
+    CommandError, change,
+    import::{InvalidFile, dotenv, read_file},
+};
 use crate::{
     client::{AskError, Asker, ClientError, PasswordError, Wanted},
     error::Error,
@@ -84,8 +87,11 @@ fn unanswered(error: PromptError) -> Error {
 
 impl Takeover {
     fn read(folder: &Path) -> Result<Self, Error> {
-        let text = read_value(Some(&folder.join(ENV_FILE)), ENV_MAX_BYTES)?;
-        let found = dotenv::parse(text.as_slice()).map_err(CommandError::Dotenv)?;
+        let file = folder.join(ENV_FILE);
+        let text = read_file(Some(&file), ENV_MAX_BYTES)?;
+        let found = dotenv::parse(text.as_slice());
+        let found = found
+            .map_err(|mistake| CommandError::from(InvalidFile { file, mistake: mistake.into() }))?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let project = entry::project(&name);
         let entries = found.into_iter().filter_map(|found| Entry::new(found, &project)).collect();
@@ -274,7 +280,7 @@ impl Takeover {
     fn remove(&self) -> Result<bool, Error> {
         let path = self.folder.join(ENV_FILE);
         let now = if is_there(&self.folder) {
-            read_value(Some(&path), ENV_MAX_BYTES)?
+            read_file(Some(&path), ENV_MAX_BYTES)?
         } else {
             return Ok(false);
         };
