@@ -47,6 +47,7 @@ pub mod say;
 pub mod secret;
 pub mod store;
 pub mod sys;
+pub mod variable;
 pub mod wire;
 
 #[cfg(all(feature = "faults-on-purpose", not(debug_assertions)))]

@@ -256,7 +256,7 @@ fn refused_variables() -> String {
         ("OK", "Excepted from these, because they are really used for secrets"),
         ("D", "Set with a warning"),
     ];
-    let list = read("src/run/refused-variables.txt");
+    let list = read("src/variable/refused-variables.txt");
     let mut page = String::new();
     for (class, title) in TITLES {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -285,7 +285,7 @@ fn refused_variables() -> String {
 
 #[test]
 fn the_manual_lists_every_refused_variable_with_its_reason_and_no_other() {
-    const BEGIN: &str = ".\\\" Made from src/run/refused-variables.txt by tests/docs.rs.\n";
+    const BEGIN: &str = ".\\\" Made from src/variable/refused-variables.txt by tests/docs.rs.\n";
     const END: &str = ".\\\" End of what is made.\n";
     let page = read("man/pds.5");
     let start = page.find(BEGIN).unwrap() + BEGIN.len();

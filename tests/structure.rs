@@ -121,18 +121,25 @@ fn imports_run_one_way() {
         ("say", &[]),
         ("home", &[]),
         ("mistake", &[]),
-        ("config", &["mistake", "secret"]),
+        ("variable", &["say"]),
+        ("config", &["mistake", "secret", "variable"]),
         ("crypto", &["secret", "sys"]),
         ("wire", &["crypto", "hex", "secret", "sys"]),
         ("store", &["crypto", "hex", "secret", "sys"]),
         ("cli", &["secret"]),
         ("client", &["home", "say", "secret", "sys", "wire"]),
-        ("run", &["cli", "client", "config", "home", "mistake", "say", "secret", "sys", "wire"]),
+        (
+            "run",
+            &[
+                "cli", "client", "config", "home", "mistake", "say", "secret", "sys", "variable",
+                "wire",
+            ],
+        ),
         (
             "commands",
             &[
                 "cli", "client", "config", "error", "hex", "home", "mistake", "run", "say",
-                "secret", "sys", "wire",
+                "secret", "sys", "variable", "wire",
             ],
         ),
         ("error", &["client", "commands", "config", "home", "mistake", "run", "say", "sys"]),

@@ -9,11 +9,11 @@ use super::{
     environment::{Resolved, SecretValue},
     first_use,
     plan::{Plan, Planned},
-    variable::VariableName,
 };
 use crate::{
     client::{AskError, Asker, ClientError, Wanted},
     secret::{SecureBuffer, SecureBytes},
+    variable::VariableName,
     wire::message::{Batch, Entry, KeyInProfile, Plaintext, Reason, Request, Response, Set},
 };
 

@@ -18,10 +18,7 @@ mod first_use;
 mod listing;
 pub mod look;
 pub mod manifest;
-pub mod pattern;
 pub mod plan;
-pub mod refused;
-pub mod variable;
 
 use std::{
     convert::Infallible,
@@ -39,13 +36,13 @@ use crate::{
     say::{self, Told, escaped},
     secret::OutOfSecretMemory,
     sys::{exec::ExecError, process::Inherited},
+    variable::refused::RefusedVariable,
 };
 use environment::{Entry, Environment, EnvironmentProblem, Sources, TooLarge};
 use explain::{explain, in_lines, inherited_names};
 use look::Look;
 use manifest::{Inherit, ManifestError};
 use plan::{BadOption, Plan};
-use refused::RefusedVariable;
 
 /// Why a command was not run.
 #[derive(Debug, thiserror::Error)]

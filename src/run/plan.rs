@@ -10,8 +10,6 @@ use super::{
     RunError,
     environment::EnvironmentProblem,
     manifest::{Composed, Conflict, Delivery, Generate, Inherit, Manifest, ManifestError},
-    refused::{self, Verdict},
-    variable::VariableName,
 };
 use crate::{
     cli::ManifestOptions,
@@ -21,6 +19,10 @@ use crate::{
     say,
     secret::{InvalidKey, TrustProfileName, validate_secret_key},
     sys::process::effective_uid,
+    variable::{
+        VariableName,
+        refused::{self, Verdict},
+    },
 };
 
 /// An option or variable whose value is not of its form.

@@ -22,12 +22,11 @@ use pds::{
         environment::{EnvironmentProblem, TooLarge},
         manifest::{InvalidGenerate, ManifestError},
         plan::BadOption,
-        refused::refusals,
-        variable::VariableName,
     },
     say::{Look, Told, together},
     secret::{InvalidKey, OutOfSecretMemory, TrustProfileName},
     sys::{exec::ExecError, terminal::PromptError},
+    variable::{VariableName, refused::refusals},
     wire::message::{Problem, Reason},
 };
 

@@ -7,8 +7,8 @@ use crate::{
     client::{Asker, ClientError, Wanted},
     commands::CommandError,
     error::Error,
-    run::{pattern, variable::VariableName},
     secret::{SecureBuffer, TrustProfileName, validate_secret_key},
+    variable::{VariableName, pattern},
     wire::message::{Request, Response},
 };
 

@@ -26,11 +26,11 @@ use crate::{
         environment::Entry,
         manifest::ManifestError,
         plan::{self, Plan},
-        variable::VariableName,
     },
     say::{Told, count, escaped, note},
     secret::InvalidKey,
     sys::terminal::{self, PromptError},
+    variable::{VariableName, refused},
 };
 use form::Format;
 pub use form::Unfit;
@@ -237,7 +237,7 @@ fn of_keys(
     if !format.has_keys() {
         let names: Vec<VariableName> =
             chosen.iter().filter_map(|chosen| VariableName::new(&chosen.name).ok()).collect();
-        let refused = run::refused::refusals(&names, &[] as &[&str]);
+        let refused = refused::refusals(&names, &[] as &[&str]);
         if !refused.is_empty() {
             return Err(RunError::RefusedVariables(refused).into());
         }

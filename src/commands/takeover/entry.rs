@@ -3,12 +3,12 @@
 use super::guess;
 use crate::{
     commands::import::{Imported, key_for},
-    run::{
-        environment::{BASH_FUNCTION, MAX_ARG_STRLEN},
-        refused::{self, Verdict},
-        variable::VariableName,
-    },
+    run::environment::{BASH_FUNCTION, MAX_ARG_STRLEN},
     secret::SecureBytes,
+    variable::{
+        VariableName,
+        refused::{self, Verdict},
+    },
 };
 
 /// A longer value is no setting.

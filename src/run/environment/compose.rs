@@ -7,11 +7,9 @@ use super::{
     filter::{self, FilterError},
 };
 use crate::{
-    run::{
-        manifest::{Composed, Filter, Segment},
-        variable::VariableName,
-    },
+    run::manifest::{Composed, Filter, Segment},
     secret::SecureBytes,
+    variable::VariableName,
 };
 
 /// A value that a template can take.

@@ -12,11 +12,8 @@ mod value;
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    manifest::{Composed, Conflict, Inherit},
-    pattern::NamePattern,
-    variable::VariableName,
-};
+use super::manifest::{Composed, Conflict, Inherit};
+use crate::variable::{VariableName, pattern::NamePattern};
 
 use entry::name_of;
 pub use entry::{BASH_FUNCTION, Entry};

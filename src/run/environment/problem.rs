@@ -1,7 +1,7 @@
 //! Why there is no environment.
 
 use super::{COMPOSED_MAX_BYTES, MAX_ARG_STRLEN};
-use crate::{run::variable::VariableName, say::Told, secret::OutOfSecretMemory};
+use crate::{say::Told, secret::OutOfSecretMemory, variable::VariableName};
 
 /// Why there is no environment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

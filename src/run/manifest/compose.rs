@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use super::{Composed, ProblemKind, template::Template, walk::Walk};
 use crate::mistake::nearest;
-use crate::run::variable::VariableName;
+use crate::variable::VariableName;
 
 /// A template before it is parsed: its variable, its text, and where the value is.
 pub(super) type Raw<'i> = (VariableName, &'i str, Range<usize>);

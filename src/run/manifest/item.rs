@@ -6,7 +6,7 @@
 //! another machine.
 
 use super::{Composed, Conflict, Delivery, Inherit, Manifest, SecretReference};
-use crate::{run::variable::VariableName, secret::TrustProfileName};
+use crate::{secret::TrustProfileName, variable::VariableName};
 
 /// Room for most items, so that few have to grow.
 const ITEM_USUAL_BYTES: usize = 160;

@@ -16,8 +16,10 @@ mod walk;
 
 use std::path::PathBuf;
 
-use super::{pattern::NamePattern, variable::VariableName};
-use crate::secret::TrustProfileName;
+use crate::{
+    secret::TrustProfileName,
+    variable::{VariableName, pattern::NamePattern},
+};
 
 pub use find::{FILE_NAME, ManifestError};
 pub use generate::{GENERATE_MAX_BYTES, GENERATE_MIN_BYTES, Generate, InvalidGenerate, Writing};
@@ -130,7 +132,7 @@ impl Delivery {
 
 impl Manifest {
     /// Every variable that the command would get from here: what has to pass
-    /// [`super::refused::judge`].
+    /// [`crate::variable::refused::judge`].
     pub fn variables(&self) -> impl Iterator<Item = &VariableName> {
         let shown = self.secrets.iter().filter(|secret| secret.delivery == Delivery::Env);
         let vars = self.vars.iter().map(|(name, _)| name);

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     mistake::text::{Name, Value, in_order, parse},
-    run::{pattern::NamePattern, variable::VariableName},
     secret::{TrustProfileName, validate_secret_key},
+    variable::{VariableName, pattern::NamePattern},
 };
 
 pub(super) const FIELDS: [&str; 2] = ["pds", "project"];

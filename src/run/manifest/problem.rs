@@ -5,8 +5,8 @@ use std::fmt;
 use super::{generate::InvalidGenerate, template::TemplateProblem};
 use crate::{
     mistake::{self, text::quoted},
-    run::{pattern::InvalidPattern, variable::InvalidVariable},
     secret::{InvalidKey, InvalidProfile},
+    variable::{InvalidVariable, pattern::InvalidPattern},
 };
 
 /// One thing that is wrong. None of the texts holds a value.

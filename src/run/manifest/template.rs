@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::run::variable::VariableName;
+use crate::variable::VariableName;
 
 /// How a value is written so that it stays one thing where it is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::{
         nearest,
         text::{Name, Value, in_order, showable, type_of},
     },
-    run::variable::VariableName,
+    variable::VariableName,
 };
 
 pub(super) struct Walk<'i> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A pattern has 1 to this many bytes, as a name has.
-pub const PATTERN_MAX_BYTES: usize = super::variable::VARIABLE_MAX_BYTES;
+pub const PATTERN_MAX_BYTES: usize = super::VARIABLE_MAX_BYTES;
 
 /// Whether `A` and `a` are one letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,9 @@
-//! Names of variables: checked at every edge, so that no later code has to ask.
+//! Names of variables: checked at every edge, so that no later code has to ask; patterns of
+//! them; and those that nothing here may set.
+#![forbid(unsafe_code)]
+
+pub mod pattern;
+pub mod refused;
 
 use std::{fmt, ops::Deref, str::FromStr};
 

@@ -5,8 +5,8 @@
 //! more relocation at every start of a static-PIE.
 
 use super::{
+    VariableName,
     pattern::{Case, matches},
-    variable::VariableName,
 };
 use crate::say::Told;
 
