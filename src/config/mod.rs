@@ -302,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn what_no_config_lifts_is_a_mistake_of_the_config_in_its_place() {
+        let lift = |names: &str| format!("[lift.\"/home/me/app\"]\nvariables = [{names}]\n");
+        assert!(parse(&lift("\"PATH\", \"NODE_*\", \"*\", \"MINE\", \"L*\"")).is_ok());
+        for (names, column, says) in [
+            (
+                "\"PATH\", \"LD_PRELOAD\"",
+                22,
+                "no config lifts `LD_PRELOAD`: the dynamic loader obeys it",
+            ),
+            ("\"ld_preload\"", 14, "no config lifts `ld_preload`: the dynamic loader obeys it"),
+            ("\"PDS_HOME\"", 14, "no config lifts `PDS_HOME`: it belongs to pds itself"),
+            ("\"LD_*\"", 14, "no config lifts: the dynamic loader obeys it"),
+        ] {
+            assert_eq!(mistakes(&lift(names)), [(2, column, says.to_owned())], "{names}");
+        }
+    }
+
+    #[test]
     fn all_mistakes_are_shown_at_once_and_no_value() {
         let text = "approval = \"of\"\n[lifetimes]\nvalue = \"hunter2\"\nidel = 3\n[audti]\n\
                     [acl.work.ci]\ngte = []\nget = [1]\n";

@@ -14,6 +14,7 @@ use crate::{
         text::{Name, Value, in_order, parse, showable, type_of},
     },
     secret::TrustProfileName,
+    variable::refused::{self, Verdict},
 };
 
 const FIELDS: [&str; 2] = ["approval", "history"];
@@ -164,11 +165,28 @@ impl Walk {
         let mut lift = Lift::default();
         for (name, value) in self.entries(value) {
             match name.get_ref().as_ref() {
-                "variables" => lift.variables = self.strings(value),
+                "variables" => {
+                    lift.variables = self.strings(value);
+                    self.refuse_what_nothing_lifts(value);
+                }
                 _ => self.unknown(name, "in `[lift]`", &["variables"]),
             }
         }
         lift
+    }
+
+    /// Whoever lists one believes that it is set: a rule that does nothing is a mistake. Of a
+    /// pattern that is so if all that it could stand for is on one line of the list.
+    fn refuse_what_nothing_lifts(&mut self, value: &Value<'_>) {
+        let DeValue::Array(list) = value.get_ref() else { return };
+        for value in list.iter() {
+            let Some(name) = value.get_ref().as_str() else { continue };
+            if let Verdict::Refused(listed) = refused::judge(name, &[name]) {
+                let name = showable(name);
+                let kind = ConfigProblem::NeverLifted { name, reason: listed.reason };
+                self.report(value.span(), kind);
+            }
+        }
     }
 
     // ---- the parts that these are made of

@@ -57,6 +57,14 @@ pub enum ConfigProblem {
     /// Not a duration.
     #[error("{0}")]
     Duration(&'static str),
+    /// A variable that no config lifts.
+    #[error("no config lifts{}: {reason}", quoted(.name))]
+    NeverLifted {
+        /// Its name, if it is fit to be shown.
+        name: Option<String>,
+        /// What could be done through it.
+        reason: &'static str,
+    },
     /// Not the name of a profile.
     #[error(transparent)]
     Profile(#[from] InvalidProfile),

@@ -93,7 +93,7 @@ fn config() -> String {
          [acl.work]\nget = [\"db/*\"]\n[acl.work.ci]\ngte = []\nset = \"db/*\"\n",
         "approval = true\n[lift.\"/home/me/app\"]\nvariable = [\"PATH\"]\n[lift]\n\"/x\" = 1\n",
         "approval = off\nhistory = sk_live_hunter2\n",
-        "lifetimes = 5\nhistory = 9999999999\n[lift.\"/x\"]\nvariables = [1]\n",
+        "lifetimes = 5\nhistory = 9999999999\n[lift.\"/x\"]\nvariables = [1, \"LD_PRELOAD\"]\n",
     ];
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("w/pds.toml"), "pds = 1\n[vars]\nPATH = \"x\"\n").unwrap();
