@@ -1,65 +1,8 @@
 //! After a lock has been acknowledged, nothing that was locked comes out.
 
-use std::{
-    fs,
-    sync::{
-        Barrier,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use std::fs;
 
 use crate::support::{Sandbox, until};
-
-const ROUNDS: usize = 3;
-const RUNS: usize = 16;
-
-#[test]
-fn after_lock_has_returned_no_run_in_flight_gets_a_value() {
-    let sandbox = Sandbox::ready();
-    sandbox.set("k", "v").manifest("[secrets]\nK = \"k\"\n");
-    let password = sandbox.password("default");
-    for round in 0..ROUNDS {
-        let (begun, locked) = (Barrier::new(RUNS + 1), AtomicBool::new(false));
-        thread::scope(|scope| {
-            let runs: Vec<_> = (0..RUNS)
-                .map(|_| {
-                    scope.spawn(|| {
-                        begun.wait();
-                        let mut late = Vec::new();
-                        // Until one was asked for after the lock: that one must fail.
-                        loop {
-                            let after = locked.load(Ordering::SeqCst);
-                            let run = ["run", "--no-prompt", "--", "printenv", "K"];
-                            let outcome = sandbox.pds(run).done();
-                            assert!([0, 125].contains(&outcome.status()), "{outcome:?}");
-                            if after {
-                                late.push(outcome.status());
-                                return late;
-                            }
-                        }
-                    })
-                })
-                .collect();
-            begun.wait();
-            thread::yield_now();
-            sandbox.pds(["lock"]).ok();
-            // What the trail grants now was granted before.
-            let granted = runs_granted(&sandbox);
-            locked.store(true, Ordering::SeqCst);
-            for run in runs {
-                assert_eq!(run.join().unwrap(), [125], "round {round}");
-            }
-            assert_eq!(runs_granted(&sandbox), granted, "round {round}");
-        });
-        sandbox.pds(["unlock", "--password-file", password.to_str().unwrap()]).ok();
-    }
-}
-
-fn runs_granted(sandbox: &Sandbox) -> usize {
-    let is = |line: &serde_json::Value| line["operation"] == "run" && line["outcome"] == "granted";
-    sandbox.audit().iter().filter(|line| is(line)).count()
-}
 
 #[test]
 fn locking_one_profile_leaves_the_other() {

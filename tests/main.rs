@@ -39,6 +39,8 @@ mod git;
 mod hardening;
 /// What comes out of files.
 mod import;
+/// Requests under way when a lock comes.
+mod in_flight;
 /// A daemon that a command has started, when nothing needs it.
 mod leaving;
 /// How locked memory is spent, and what is said when it runs out.

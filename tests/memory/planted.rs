@@ -6,6 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use pds::{
     crypto::{
         KdfParams, derive_entry_key, derive_ipc_encryption_key, derive_key_argon2, derive_vault_key,
@@ -65,6 +69,25 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// A process that stands still for as long as this lives.
+pub(crate) struct Stopped(Pid);
+
+impl Stopped {
+    pub(crate) fn new(pid: u32) -> Self {
+        let stopped = Self(Pid::from_raw(pid.cast_signed()));
+        kill(stopped.0, Signal::SIGSTOP).unwrap();
+        let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        until("the process stands still", || stat().contains(") T "));
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 

@@ -108,6 +108,10 @@ impl Stranger {
         self.stream.write_all(&sealed).unwrap();
     }
 
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
     /// The connection, for whoever reads what no client would.
     pub(crate) fn into_stream(self) -> UnixStream {
         self.stream
