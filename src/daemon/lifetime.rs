@@ -49,6 +49,8 @@ impl Clocks {
 #[derive(Debug)]
 struct Watch {
     locked_since: Duration,
+    /// How many unlockings there had been: between two looks a profile may come and go.
+    unlocked_so_far: u64,
     suspended: Duration,
     synced_at: Duration,
 }
@@ -56,7 +58,7 @@ struct Watch {
 impl Watch {
     fn begin(clocks: Clocks) -> Self {
         let Clocks { boot, suspended } = clocks;
-        Self { locked_since: boot, suspended, synced_at: boot }
+        Self { locked_since: boot, unlocked_so_far: 0, suspended, synced_at: boot }
     }
 
     /// Ends what is over, the daemon itself too.
@@ -74,11 +76,14 @@ impl Watch {
             tracing::info!(count = profiles.len(), "locked: the machine was suspended");
         }
         self.suspended = clocks.suspended;
-        if daemon.vaults.any_unlocked() {
-            self.locked_since = now;
+        let unlocked_so_far = daemon.vaults.unlocked_so_far();
+        if daemon.vaults.any_unlocked() || unlocked_so_far != self.unlocked_so_far {
+            (self.locked_since, self.unlocked_so_far) = (now, unlocked_so_far);
         }
         let most = if daemon.seats.are_free() { LOCKED_MAX } else { LOCKED_AND_CALLED_MAX };
-        let is_over = now.saturating_sub(self.locked_since) >= most;
+        // A password that is being tried may open a vault in a moment.
+        let is_over =
+            now.saturating_sub(self.locked_since) >= most && !daemon.tries.are_under_way();
         let leaves = daemon.comes_back && daemon.runs.is_empty();
         is_over.then_some(if leaves { Over::Leaves } else { Over::Rests })
     }
@@ -131,8 +136,13 @@ fn was_suspended(before: Duration, after: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use super::*;
-    use crate::daemon::tests::Ready;
+    use crate::{
+        daemon::{tests::Ready, unlock::trial},
+        secret::{SecureBytes, TrustProfileName},
+    };
 
     const START: Clocks =
         Clocks { boot: Duration::from_secs(100_000), suspended: Duration::from_secs(50) };
@@ -193,6 +203,49 @@ mod tests {
             drop(seats);
             assert_eq!(later(LOCKED_MAX + STEP), Some(over));
         }
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_comes_and_goes_between_two_looks_keeps_the_daemon() {
+        let ready = Ready::started(true).await;
+        let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
+        let mut later = |by| watch.look(&ready.daemon, after(by, Duration::ZERO));
+        ready.daemon.vaults.lock_all();
+        assert_eq!(later(STEP), None);
+        ready.unlock().await;
+        ready.daemon.vaults.lock_all();
+        assert_eq!(later(LOCKED_MAX), None);
+        assert_eq!(later(LOCKED_MAX * 2 - STEP), None);
+        assert_eq!(later(LOCKED_MAX * 2), Some(Over::Leaves));
+    }
+
+    #[tokio::test]
+    async fn a_daemon_does_not_leave_while_a_password_is_tried() {
+        let ready = Ready::started(true).await;
+        let mut watch = Watch::begin(after(Duration::ZERO, Duration::ZERO));
+        ready.daemon.vaults.lock_all();
+        let mut later = |by| watch.look(&ready.daemon, after(by, Duration::ZERO));
+        assert_eq!(later(STEP), None);
+        let (begun, has_begun) = channel();
+        let (go_on, may_go_on) = channel::<()>();
+        let profile = TrustProfileName::new("work").unwrap();
+        let password = SecureBytes::copy_from(b"p").unwrap();
+        let daemon = Arc::clone(&ready.daemon);
+        let tried = tokio::spawn(async move {
+            let work = move |_: &[u8]| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            };
+            trial(&daemon, &profile, password, work).await.is_ok()
+        });
+        while has_begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(later(LOCKED_AND_CALLED_MAX * 2), None);
+        go_on.send(()).unwrap();
+        assert!(tried.await.unwrap());
+        assert_eq!(later(LOCKED_AND_CALLED_MAX * 2), Some(Over::Leaves));
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Ready {
     }
 
     /// As after the right password, without working it out again.
-    async fn unlock(&self) {
+    pub(super) async fn unlock(&self) {
         let unlocked = self.vault.open_proven(&self.proven).unwrap();
         unlock::take_in(&self.daemon, &profile(), unlocked).await.unwrap();
     }

@@ -82,6 +82,11 @@ impl Tries {
         }
     }
 
+    /// Whether a password is being tried, or waits for its turn.
+    pub(super) fn are_under_way(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     fn delay(&self, profile: &TrustProfileName) -> Duration {
         (DELAY_STEP * self.failures(profile).min(1_000)).min(DELAY_MAX)
     }

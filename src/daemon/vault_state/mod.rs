@@ -108,6 +108,11 @@ impl Vaults {
         state.active.insert(profile.clone());
     }
 
+    /// How many times a profile was unlocked.
+    pub(super) fn unlocked_so_far(&self) -> u64 {
+        self.state().unlocked_so_far
+    }
+
     pub(super) fn any_unlocked(&self) -> bool {
         !self.state().active.is_empty()
     }
