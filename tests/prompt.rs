@@ -1,6 +1,8 @@
 //! Questions at a real terminal. Echo is off while one is open
 //! and on again whatever happens.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use crate::support::{Sandbox, Terminal, until};
 
 const SECRET: &str = "[secrets]\nTOKEN = \"k\"\n";
@@ -180,5 +182,41 @@ fn a_signal_that_comes_while_keys_are_read_is_not_waited_past() {
         let (outcome, echo) = terminal.end();
         outcome.killed_by(2).stdout("").end();
         assert!(echo, "echo is back");
+    }
+}
+
+#[test]
+fn a_password_in_a_file_that_others_can_read_is_taken_with_a_warning() {
+    let sandbox = locked();
+    let file = sandbox.password("default");
+    let path = file.to_str().unwrap();
+    let folder = sandbox.path("credentials");
+    fs::create_dir(&folder).unwrap();
+    let warning = "pds: warning: others can read the password in `";
+    for (mode, warned) in [(0o600, false), (0o700, false), (0o640, true), (0o604, true)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        fs::copy(&file, folder.join("pds.password")).unwrap();
+        let named = folder.join("pds.password");
+        for (call, warned) in [
+            (sandbox.pds(["unlock", "--password-file", path]), warned),
+            (sandbox.pds(["unlock"]).env("PDS_PASSWORD_FILE", path), warned),
+            (sandbox.sh(&format!("\"$PDS\" unlock --password-file /dev/fd/3 3<{path}")), warned),
+            (
+                sandbox.sh(&format!("cat {path} | \"$PDS\" unlock --password-file /dev/stdin")),
+                false,
+            ),
+            (sandbox.pds(["unlock"]).env("CREDENTIALS_DIRECTORY", &folder), false),
+            (
+                sandbox
+                    .pds(["unlock", "--password-file", named.to_str().unwrap()])
+                    .env("CREDENTIALS_DIRECTORY", &folder),
+                false,
+            ),
+        ] {
+            sandbox.pds(["lock"]).ok();
+            let said = call.done().code(0).stderr();
+            assert_eq!(said.contains(warning), warned, "{mode:o}: {said}");
+            assert_eq!(said.is_empty(), !warned, "{said}");
+        }
     }
 }

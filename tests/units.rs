@@ -208,6 +208,7 @@ fn every_command_that_needs_a_password_takes_it_from_a_credential() {
     };
     let new = sandbox.path("new");
     fs::write(&new, "another password").unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
     let (new, backup) = (new.to_str().unwrap(), sandbox.path("b").to_str().unwrap().to_owned());
     pds("init --no-prompt").done().code(0).end();
     pds("init -p work --no-prompt").done().code(0).end();

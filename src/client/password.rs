@@ -5,14 +5,21 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read},
-    os::unix::ffi::{OsStrExt, OsStringExt},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
     path::{Path, PathBuf},
 };
 
 use super::given;
 use crate::{
+    say::{self, Told},
     secret::{OutOfSecretMemory, PASSWORD_MAX_BYTES, SecureBytes, TrustProfileName},
-    sys::terminal::{self, PromptError},
+    sys::{
+        process::effective_uid,
+        terminal::{self, PromptError},
+    },
 };
 
 /// Why there is no password.
@@ -242,10 +249,25 @@ fn split(file: &OsStr) -> Result<(Option<TrustProfileName>, PathBuf), PasswordEr
     }
 }
 
+/// Says that others can read a file of the person's own that holds a password. Not of what
+/// systemd keeps in its folder, which nobody else gets into; and no reason to refuse it: in a
+/// container there may be nobody else.
+fn warn_if_others_read(path: &Path, file: &fs::Metadata) {
+    let others = file.is_file() && file.mode() & 0o044 != 0 && file.uid() == effective_uid();
+    let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    if !others || credentials.is_some_and(|folder| given::lies_in(path, &folder)) {
+        return;
+    }
+    let hint = format!("chmod go= {}", say::quoted(&path.to_string_lossy()));
+    let message = format!("warning: others can read the password in `{}`", path.display());
+    Told::new(message, Some(hint)).say();
+}
+
 /// A password from a file; one newline at its end is not part of it.
 fn read_file(path: &Path) -> Result<SecureBytes, PasswordError> {
     let failed = |error| PasswordError::Unreadable { path: path.to_owned(), error };
     let mut file = File::open(path).map_err(failed)?;
+    warn_if_others_read(path, &file.metadata().map_err(failed)?);
     // Room for a password of the full length, its newline, and one byte too many.
     let mut bytes = SecureBytes::zeroed(PASSWORD_MAX_BYTES + 2)?;
     let mut len = 0;

@@ -58,6 +58,7 @@ impl Sandbox {
     pub(crate) fn password(&self, profile: &str) -> PathBuf {
         let path = self.path(&format!("pw-{profile}"));
         fs::write(&path, format!("password of {profile}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
 
