@@ -309,7 +309,7 @@ fn a_client_unlocks_only_if_that_was_granted() {
 
 #[test]
 fn enrolling_and_revoking_are_on_record() {
-    let sandbox = Sandbox::ready();
+    let sandbox = Sandbox::ready().vault("ops");
     let recorded = sandbox.recorded(|| {
         add(&sandbox, "ci", &["--grant", "default:db/*:get", "--grant", "ops:**:list,get"]);
         sandbox.pds(["client", "revoke", "ci"]).ok();

@@ -9,7 +9,7 @@ use std::{
 
 use blake2::{Blake2s256, Digest};
 
-use super::{CommandError, expiry::stamp, print};
+use super::{CommandError, expiry::stamp, granted::warn_of_absent_profiles, print};
 use crate::{
     cli::{self, ClientCommand},
     client::{AskError, Asker, ClientError, Passwords, Wanted},
@@ -49,8 +49,9 @@ fn add(options: &cli::ClientAdd, home: &Home) -> Result<(), Error> {
     // First, so that nobody is enrolled whose key has no place.
     let mut file = create(&path)?;
     let enrolled = enrol(name, options.uid, &grants, home, &mut file, &path);
-    if enrolled.is_err() {
-        let _ = fs::remove_file(&path);
+    match enrolled {
+        Ok(()) => warn_of_absent_profiles(name, &grants, home),
+        Err(_) => drop(fs::remove_file(&path)),
     }
     enrolled
 }

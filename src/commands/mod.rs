@@ -17,6 +17,7 @@ mod expiry;
 mod explain;
 pub mod export;
 mod get;
+mod granted;
 pub mod import;
 mod init;
 mod list;

@@ -120,6 +120,7 @@ fn session() -> String {
     let password = password.to_str().unwrap();
     let new = sandbox.path("new");
     fs::write(&new, "another password\n").unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(sandbox.path("w/.env"), "A=1\nB=2\n").unwrap();
     let backup = sandbox.path("w/b");
     let (new, backup) = (new.to_str().unwrap(), backup.to_str().unwrap());
@@ -258,14 +259,20 @@ fn warnings() -> String {
     for (key, life) in [("a", "2h"), ("b", "36h"), ("c", "240h")] {
         sandbox.pds(["set", key, "--generate", "--expires", life]).ok();
     }
-    let calls: [&[&str]; 8] = [
+    let open = sandbox.password("default");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let file = open.to_str().unwrap();
+    let calls: [&[&str]; 11] = [
         &["check"],
+        &["unlock", "--password-file", file],
         &["set", "k", "--generate", "--expires", "soon"],
         &["set", "k", "--generate", "--expires", "99999d"],
         &["set", "k", "--generate", "--expires", "2020-01-31"],
         &["set", "k", "--no-prompt"],
         &["client", "add", "a b"],
         &["client", "add", "ci", "--grant", "work"],
+        &["client", "add", "one", "--grant", "nopro:**:get"],
+        &["client", "add", "two", "--grant", "nopro:**:get", "--grant", "gone:**:get,list"],
         &["client", "revoke", "ci"],
     ];
     let mut text: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
