@@ -164,7 +164,7 @@ fn a_changed_config_is_in_force_at_once_and_a_broken_one_is_told_and_changes_not
         ("[acl.default.ci]\nget = [\"**\"]\ngot = []\n", "line 3, column 1"),
         ("[acl.default.ci]\nget = \"**\"\n", "line 2, column 7"),
         ("[acl.\"de fault\".ci]\nget = [\"**\"]\n", "line 1, column 6"),
-        ("[acl.default.ci]\nget = [\"**\"\n", "line 2, column 12"),
+        ("[acl.default.ci]\nget = [\"**\"\n", "line 2, column 13"),
     ] {
         sandbox.config(broken);
         assert_eq!((get("db/a"), get("web/a")), (0, 5), "{broken}");

@@ -153,10 +153,10 @@ fn yaml_comes_in_as_the_file_writes_it() {
     let import = ["import", "-", "--format", "yaml"];
     fs::write(sandbox.path("w/broken.yml"), "a: &x hunter2\nb: *x\n").unwrap();
     let broken = sandbox.pds(["import", "broken.yml"]).done().code(1);
-    broken.mentions("pds: `broken.yml`, line 2, column 4: ").end();
+    broken.mentions("pds: `broken.yml`, line 2, column 1: ").end();
     let alias = sandbox.pds(import).input("a: &x hunter2\nb: *x\n").done().code(1);
     alias
-        .says("pds: `standard input`, line 2, column 4: an alias stands here\npds: hint: write the value itself\n")
+        .says("pds: `standard input`, line 2, column 1: an alias stands here\npds: hint: write the value itself\n")
         .end();
     assert!(!sandbox.pds(["list"]).text().contains("a\nb"), "all or nothing");
 }

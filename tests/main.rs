@@ -9,6 +9,8 @@ mod access;
 mod approval;
 /// What is on record, and what shows that it was altered.
 mod audit;
+/// Planted values, looked for in everything that is written.
+mod canaries;
 /// Others than the owner, with keys and rights of their own.
 mod clients;
 /// What pressing Tab gives in the shells themselves.

@@ -308,7 +308,7 @@ mod tests {
         for (names, column, says) in [
             (
                 "\"PATH\", \"LD_PRELOAD\"",
-                22,
+                21,
                 "no config lifts `LD_PRELOAD`: the dynamic loader obeys it",
             ),
             ("\"ld_preload\"", 14, "no config lifts `ld_preload`: the dynamic loader obeys it"),

@@ -20,6 +20,8 @@ pub const MISTAKES_SHOWN: usize = 20;
 const LINE_SHOWN_MAX_BYTES: usize = 1_000;
 /// What is shown is this wide, on any terminal and in any log.
 const COLUMNS: usize = 80;
+/// What stands for anything that was blanked.
+const BLANK: &str = "***";
 
 /// What a mistake is, in words that hold no value.
 pub trait Kind: fmt::Display {
@@ -37,7 +39,7 @@ pub struct Mistake<K> {
     pub kind: K,
     /// From 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// From 1, in characters of the line as it is shown.
     pub column: usize,
     /// The line with everything blanked that could be a secret; none if it is too long.
     shown: Option<String>,
@@ -128,13 +130,31 @@ fn locate<K>(text: &str, blanked: &str, (at, kind): Found<K>) -> Mistake<K> {
     let from = text.floor_char_boundary(at.start);
     let start = text[..from].rfind('\n').map_or(0, |found| found + 1);
     let end = text[from..].find('\n').map_or(text.len(), |len| from + len);
-    let shown = blanked[start..end].trim_end_matches('\r');
-    let clip = |place: usize| (place.max(start) - start).min(shown.len());
+    let line = blanked[start..end].trim_end();
+    let before = |place: usize| &line[..(place.max(start) - start).min(line.len())];
+    let shown = shortened(line);
+    // What is inside of something blanked is shown as all of it.
+    let at = shortened(before(from).trim_end_matches('*')).len()
+        ..shortened(before(at.end.max(from))).len();
     Mistake {
         line: text[..start].bytes().filter(|&b| b == b'\n').count() + 1,
-        column: text[start..from].chars().count() + 1,
-        at: clip(from)..clip(at.end.max(from)),
-        shown: (shown.len() <= LINE_SHOWN_MAX_BYTES).then(|| shown.to_owned()),
+        column: at.start + 1,
+        at,
+        shown: (shown.len() <= LINE_SHOWN_MAX_BYTES).then_some(shown),
         kind,
     }
+}
+
+/// What was blanked, each as long as any other: how long a secret is, is nobody's business
+/// either.
+fn shortened(blanked: &str) -> String {
+    let mut text = String::with_capacity(blanked.len());
+    for character in blanked.chars() {
+        if character != '*' {
+            text.push(character);
+        } else if !text.ends_with('*') {
+            text.push_str(BLANK);
+        }
+    }
+    text
 }

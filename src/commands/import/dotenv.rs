@@ -25,7 +25,8 @@ const NAME_MAX_BYTES: usize = 128;
 pub struct DotenvError {
     /// From 1.
     pub line: usize,
-    /// From 1, in bytes.
+    /// From 1, in bytes. Never behind the beginning of a value, or it would tell how long
+    /// that is.
     pub column: usize,
     /// What is wrong.
     pub problem: DotenvProblem,
@@ -93,7 +94,7 @@ impl DotenvProblem {
 /// The first problem. Nothing is returned unless all of the file was understood.
 pub fn parse(text: &[u8]) -> Result<Vec<Imported>, DotenvError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let mut scan = Scan { text, at: 0 };
+    let mut scan = Scan { text, at: 0, value_at: None };
     let mut values = Vec::new();
     let mut seen = BTreeMap::new();
     while scan.next_entry() {
@@ -115,6 +116,8 @@ pub fn parse(text: &[u8]) -> Result<Vec<Imported>, DotenvError> {
 struct Scan<'t> {
     text: &'t [u8],
     at: usize,
+    /// Where what may be a value begins, once it is reached.
+    value_at: Option<usize>,
 }
 
 impl<'t> Scan<'t> {
@@ -127,6 +130,12 @@ impl<'t> Scan<'t> {
 
     fn error(&self, at: usize, problem: impl Into<DotenvProblem>) -> DotenvError {
         let (line, column) = self.position(at);
+        let column = match self.value_at.filter(|start| at > *start) {
+            Some(start) => Some(self.position(start))
+                .filter(|place| place.0 == line)
+                .map_or(1, |place| place.1),
+            None => column,
+        };
         DotenvError { line, column, problem: problem.into() }
     }
 
@@ -141,6 +150,7 @@ impl<'t> Scan<'t> {
 
     /// To the next line that is neither empty nor a comment.
     fn next_entry(&mut self) -> bool {
+        self.value_at = None;
         loop {
             self.skip(|b| b" \t\n".contains(&b));
             match self.rest() {
@@ -164,6 +174,8 @@ impl<'t> Scan<'t> {
             }
         }
         let start = self.at;
+        // Without a `=`, it is the rest of a value that has no quotes.
+        self.value_at = Some(start);
         self.skip(|b| b.is_ascii_alphanumeric() || b == b'_');
         let name = &self.text[start..self.at];
         let fits =
@@ -175,12 +187,14 @@ impl<'t> Scan<'t> {
             return Err(self.error(self.at, DotenvProblem::NoEquals));
         }
         self.at += 1;
+        self.value_at = None;
         Ok(name)
     }
 
     fn value(&mut self) -> Result<SecureBytes, DotenvError> {
         let after_equals = self.at;
         self.skip(is_blank);
+        self.value_at = Some(self.at);
         match self.rest().first() {
             Some(&quote @ (b'\'' | b'"')) => {
                 let value =
@@ -351,22 +365,22 @@ mod tests {
         use DotenvProblem::*;
         let duplicate = Duplicate { name: "A".to_owned(), first: 2 };
         for (text, line, column, problem) in [
-            ("A=1\nB", 2, 2, NoEquals),
-            ("export A", 1, 9, NoEquals),
-            ("A-B=1", 1, 2, NoEquals),
+            ("A=1\nB", 2, 1, NoEquals),
+            ("export A", 1, 8, NoEquals),
+            ("A-B=1", 1, 1, NoEquals),
             ("1A=1", 1, 1, Name),
             ("=1", 1, 1, Name),
             ("é=1", 1, 1, Name),
             ("A=1\n\nB='x\n", 3, 3, Unclosed),
             ("A=\"x\\\"", 1, 3, Unclosed),
             ("A=\"x\\", 1, 3, Unclosed),
-            ("A='x'y", 1, 6, AfterQuote),
-            ("A='x'#y", 1, 6, AfterQuote),
-            ("A=\"C:\\dir\"", 1, 6, Escape),
-            ("A=x\ry", 1, 4, CarriageReturn),
-            ("A=x\0", 1, 4, Nul),
-            ("A='x\0'", 1, 5, Nul),
-            ("A\0=\0", 1, 2, NoEquals),
+            ("A='x'y", 1, 3, AfterQuote),
+            ("A='x\ny'z", 2, 1, AfterQuote),
+            ("A=\"C:\\dir\"", 1, 3, Escape),
+            ("A=x\ry", 1, 3, CarriageReturn),
+            ("A=x\0", 1, 3, Nul),
+            ("A='x\0'", 1, 3, Nul),
+            ("A\0=\0", 1, 1, NoEquals),
             ("\nA=1\nB=2\nA=1", 4, 1, duplicate),
         ] {
             let error = parse(text.as_bytes()).unwrap_err();

@@ -20,7 +20,8 @@ const NAME_SHOWN_MAX_CHARS: usize = 128;
 pub struct JsonError {
     /// From 1.
     pub line: usize,
-    /// From 1, in bytes: where the reader had got to.
+    /// From 1, in bytes: where that line's text begins. Where the reader had got to would tell
+    /// how long the values before it are.
     pub column: usize,
     /// What is wrong.
     pub problem: JsonProblem,
@@ -104,9 +105,16 @@ pub fn parse(text: &[u8]) -> Result<Vec<Imported>, JsonError> {
         Err(error) => {
             let syntax = if error.is_eof() { JsonProblem::Truncated } else { JsonProblem::Syntax };
             let problem = walk.problem.take().unwrap_or(syntax);
-            Err(JsonError { line: error.line(), column: error.column(), problem })
+            let line = error.line();
+            Err(JsonError { line, column: column_of_text(text, line), problem })
         }
     }
+}
+
+/// Where the text of a line begins, from 1.
+pub(super) fn column_of_text(text: &[u8], line: usize) -> usize {
+    let line = text.split(|b| *b == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    line.len() - line.trim_ascii_start().len() + 1
 }
 
 /// Names on the way down to a value, and the values that were met.
@@ -307,7 +315,7 @@ mod tests {
     #[test]
     fn an_error_has_a_place_and_no_value() {
         let error = parse(b"{\n  \"a\": \"hunter2\",\n  \"b\": \"hunter2\" x\n}").unwrap_err();
-        assert_eq!(error.to_string(), "line 3, column 18: this is not JSON");
+        assert_eq!(error.to_string(), "line 3, column 3: this is not JSON");
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::{
     Imported,
-    json::{JsonProblem, Walk},
+    json::{JsonProblem, Walk, column_of_text},
 };
 
 /// Mappings are nested at most this deep.
@@ -22,7 +22,7 @@ const NULLS: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 pub struct YamlError {
     /// From 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// From 1, in bytes: where that line's text begins, as of a JSON file.
     pub column: usize,
     /// What is wrong.
     pub problem: YamlProblem,
@@ -89,14 +89,15 @@ pub fn parse(text: &[u8]) -> Result<Vec<Imported>, YamlError> {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         // The library's words are left out: they may quote what they stumbled over.
-        let (event, span) = event.map_err(|error| at(error.marker(), YamlProblem::Syntax))?;
-        reader.take(event).map_err(|problem| at(&span.start, problem))?;
+        let (event, span) = event.map_err(|error| at(text, error.marker(), YamlProblem::Syntax))?;
+        reader.take(event).map_err(|problem| at(text, &span.start, problem))?;
     }
     Ok(reader.walk.values)
 }
 
-fn at(marker: &Marker, problem: YamlProblem) -> YamlError {
-    YamlError { line: marker.line(), column: marker.col() + 1, problem }
+fn at(text: &str, marker: &Marker, problem: YamlProblem) -> YamlError {
+    let line = marker.line();
+    YamlError { line, column: column_of_text(text.as_bytes(), line), problem }
 }
 
 struct Reader {
@@ -288,7 +289,7 @@ mod tests {
     #[test]
     fn an_error_has_a_place_and_no_value() {
         let error = parse(b"a: hunter2\nb: \"hunter2\" x\n").unwrap_err();
-        assert!(error.to_string().starts_with("line 2, column "), "{error}");
+        assert_eq!(error.to_string(), "line 2, column 1: this is not YAML");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
