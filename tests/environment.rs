@@ -264,12 +264,17 @@ fn variables_that_would_take_the_command_over_are_refused_wherever_they_come_fro
 fn the_users_config_lifts_what_runs_code_but_never_what_loads_it() {
     let sandbox = Sandbox::ready();
     let folder = fs::canonicalize(sandbox.path("w")).unwrap();
-    let names = "\"NODE_OPTIONS\", \"TZ\", \"LD_PRELOAD\"";
-    sandbox.config(&format!("[lift.\"{}\"]\nvariables = [{names}]\n", folder.display()));
+    let lift = |names: &str| {
+        sandbox.config(&format!("[lift.\"{}\"]\nvariables = [{names}]\n", folder.display()));
+    };
+    lift("\"NODE_OPTIONS\", \"TZ\", \"L*\"");
     sandbox.set("k", "x").manifest("[secrets]\nNODE_OPTIONS = \"k\"\nTZ = \"k\"\n");
     assert_eq!(sandbox.pds(["run", "--", "printenv", "NODE_OPTIONS", "TZ"]).text(), "x\nx\n");
     sandbox.write_manifest("[secrets]\nLD_PRELOAD = \"k\"\n");
     sandbox.pds(["run", "--", "true"]).done().code(125).mentions("`LD_PRELOAD` can't be set").end();
+    lift("\"TZ\", \"LD_PRELOAD\"");
+    let run = sandbox.pds(["run", "--", "true"]).done().code(125);
+    run.mentions("no config lifts `LD_PRELOAD`").mentions("config.toml:2:20").end();
 }
 
 #[test]
