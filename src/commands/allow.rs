@@ -26,7 +26,7 @@ pub(super) fn allow(options: &cli::Allow, home: &Home) -> Result<(), Error> {
         return list(options, &mut asker);
     }
     let manifest = run::plan::manifest(options.file.as_ref())?;
-    let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
+    let mut plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
     plan.refuse_variables(home)?;
     let claim = Claim::new(&manifest, &plan.profiles);
     let mut text = format!("`{}` may now ask for:\n", escaped(claim.path()));

@@ -67,7 +67,7 @@ impl Report {
                 return Ok(());
             }
         };
-        let plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
+        let mut plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
         if let Err(error) = plan.refuse_variables(home) {
             self.failed(&error);
         }

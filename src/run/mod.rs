@@ -172,7 +172,7 @@ pub fn run(
     let passwords = Passwords::new(&options.password.password_file, options.password.no_prompt)
         .map_err(AskError::from)?;
     let manifest = plan::manifest_for_run(&options.source, !options.env.is_empty())?;
-    let plan = Plan::new(manifest.as_ref(), &options.source.profile, &options.env)?;
+    let mut plan = Plan::new(manifest.as_ref(), &options.source.profile, &options.env)?;
     plan.refuse_variables(home)?;
     let mut asker = Asker::new(home, &passwords);
     let command = options.command.first().map(OsString::as_os_str).unwrap_or_default();

@@ -21,7 +21,7 @@ use crate::{
     sys::process::effective_uid,
     variable::{
         VariableName,
-        refused::{self, Verdict},
+        refused::{self, RefusedVariable, Verdict},
     },
 };
 
@@ -76,6 +76,8 @@ pub struct Plan<'m> {
     pub vars: Vec<(VariableName, String)>,
     /// Values made of others.
     pub compose: Vec<Composed>,
+    /// What the user's config lifts for this project; empty before it was read.
+    lifted: Vec<String>,
 }
 
 /// The manifest that the options or the current folder name.
@@ -154,8 +156,8 @@ impl<'m> Plan<'m> {
             .map(|text| assignment(text, &profiles))
             .collect::<Result<Vec<_>, _>>()?;
         let is_over = |name: &VariableName| assigned.iter().any(|over| over.variable == *name);
-        let mut plan =
-            Self { manifest, profiles, secrets: Vec::new(), vars: Vec::new(), compose: Vec::new() };
+        let (secrets, vars, compose, lifted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Self { manifest, profiles, secrets, vars, compose, lifted };
         if let Some(manifest) = manifest {
             let kept = |secret: &&_| -> bool {
                 let secret: &super::manifest::SecretReference = secret;
@@ -218,7 +220,7 @@ impl<'m> Plan<'m> {
     ///
     /// # Errors
     /// [`RunError::RefusedVariables`] with all of them.
-    pub fn refuse_variables(&self, home: &Home) -> Result<(), RunError> {
+    pub fn refuse_variables(&mut self, home: &Home) -> Result<(), RunError> {
         let mut all_pass = true;
         for name in self.variables() {
             match refused::judge(name, NOTHING_LIFTED) {
@@ -233,29 +235,27 @@ impl<'m> Plan<'m> {
             return Ok(());
         }
         // Only now is the config worth reading.
-        let lifted = self
-            .lifted(home)
+        self.lifted = self
+            .read_lifted(home)
             .map_err(|error| RunError::Config { path: home.config_file(), error })?;
-        let refused = refused::refusals(self.variables(), &lifted);
+        let refused = refused::refusals(self.variables(), &self.lifted);
         if refused.is_empty() { Ok(()) } else { Err(RunError::RefusedVariables(refused)) }
     }
 
-    /// A line for each variable that is refused unless lifted, and so was lifted
-    /// if [`refuse_variables`](Self::refuse_variables) has let the plan pass.
+    /// A line for each variable that [`refuse_variables`](Self::refuse_variables) has let pass
+    /// because it is lifted.
     #[must_use]
     pub fn lifted_lines(&self) -> Vec<String> {
-        let lifted = refused::refusals(self.variables(), NOTHING_LIFTED);
-        let line = |refused: &refused::RefusedVariable| {
-            format!("lifted  {} by your config, though {}", refused.name, refused.listed.reason)
+        let listed = refused::refusals(self.variables(), NOTHING_LIFTED);
+        let is_lifted =
+            |one: &&RefusedVariable| refused::judge(&one.name, &self.lifted) == Verdict::Allowed;
+        let line = |one: &RefusedVariable| {
+            format!("lifted  {} by your config, though {}", one.name, one.listed.reason)
         };
-        lifted.iter().map(line).collect()
+        listed.iter().filter(is_lifted).map(line).collect()
     }
 
-    /// What the user's config lifts for this project.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn lifted(&self, home: &Home) -> Result<Vec<String>, ConfigError> {
+    fn read_lifted(&self, home: &Home) -> Result<Vec<String>, ConfigError> {
         let folder = self.manifest.map(|manifest| manifest.directory.to_string_lossy());
         let Some(folder) = folder else { return Ok(Vec::new()) };
         let config = Config::read(&home.config_file())?;

@@ -208,7 +208,7 @@ fn of_manifest(
         }
         manifest => manifest?,
     };
-    let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
+    let mut plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
     plan.refuse_variables(home)?;
     may_show(place, asker, options.yes)?;
     run::with_variables(&plan, asker, OsStr::new(COMMAND), |entries| {
