@@ -43,9 +43,37 @@ fn check_finds_problems_of_every_kind_at_once() {
     let missing = report["problems"].as_array().unwrap();
     let missing = missing.iter().find(|problem| problem["code"] == "not-found").unwrap();
     assert_eq!((&missing["key"], &missing["hint"]), (&json!("b"), &json!("pds set b")));
+    let problems = report["problems"].as_array().unwrap();
+    let about = |code: &str, field: &str| {
+        let problem = problems.iter().find(|problem| problem["code"] == code).unwrap();
+        problem.get(field).cloned()
+    };
+    assert_eq!(about("profile-unknown", "profile"), Some(json!("gone")));
+    assert_eq!(about("profile-unknown", "key"), None, "it is about no key");
+    assert_eq!(about("not-found", "profile"), Some(json!("default")));
     let told = sandbox.pds(["check"]).done().code(1).stdout("").stderr();
+    assert!(!told.contains("lifted"), "what is refused is not lifted: {told}");
     let unseen = "pds: not seen while `work` is locked: 1 key, and the approval there\n";
     assert!(told.contains(unseen), "{told}");
+}
+
+#[test]
+fn what_keeps_many_keys_away_is_told_once_with_what_helps() {
+    let sandbox = Sandbox::ready();
+    let gone: String =
+        (0..5).map(|n| format!("G{n} = {{ key = \"k{n}\", profile = \"gone\" }}\n")).collect();
+    sandbox.write_manifest(&format!("[secrets]\n{gone}"));
+    let once = "pds: there is no vault for profile `gone`\npds: hint: pds init -p gone\n";
+    sandbox.pds(["run", "--", "true"]).done().code(125).says(once).end();
+    sandbox.pds(["check"]).done().code(4).says(once).end();
+    let missing: String = (0..3).map(|n| format!("A{n} = \"k\"\nB{n} = \"l\"\n")).collect();
+    sandbox.write_manifest(&format!("[secrets]\n{missing}"));
+    let table = "pds: 2 keys can't be had:\n  `k`  not in `default`  pds set k\n  \
+                 `l`  not in `default`  pds set l\n";
+    let told = sandbox.pds(["check"]).done().code(1).stderr();
+    assert!(told.starts_with(table), "{told}");
+    let report = as_json(&sandbox, &["check", "--json"], 1);
+    assert_eq!(codes(&report), ["not-found", "not-found", "not-approved"]);
 }
 
 #[test]
@@ -65,6 +93,19 @@ fn a_denied_key_does_not_hide_that_another_is_missing() {
     let mut found = codes(&report);
     found.sort_unstable();
     assert_eq!(found, ["access-denied", "not-found"]);
+}
+
+#[test]
+fn keys_that_are_denied_stand_together_with_one_hint() {
+    let sandbox = Sandbox::ready();
+    sandbox.manifest("[secrets]\nA = \"a\"\nB = \"hidden/b\"\nC = \"hidden/c\"\nD = \"d\"\n");
+    sandbox.config("[acl.default.launcher]\nget = [\"*\"]\n");
+    let expected = "pds: 2 keys can't be had:\n  `a`  not in `default`  pds set a\n  \
+                    `d`  not in `default`  pds set d\n\
+                    pds: 2 keys are not granted:\n  `hidden/b`  in `default`\n  \
+                    `hidden/c`  in `default`\n\
+                    pds: hint: the vault's owner can grant it, in `[acl.default]` of config.toml\n";
+    sandbox.pds(["check"]).done().code(5).says(expected).end();
 }
 
 #[test]

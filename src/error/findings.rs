@@ -4,6 +4,8 @@
 //! that no variant is without one. pds(1) lists them all.
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::Error;
@@ -78,12 +80,17 @@ fn of_usage(error: &clap::Error) -> Finding {
 /// What is refused, each with its profile and its key.
 #[must_use]
 pub fn of_refusals(refusals: &[Refusal]) -> Vec<Finding> {
-    let one = |refusal: &Refusal| Finding {
-        code: refusal.reason.word(),
-        told: refusal.told(),
-        about: json!({ "profile": refusal.profile, "key": refusal.key }),
+    let one = |refusal: &Refusal| {
+        let about = [("profile", &refusal.profile), ("key", &refusal.key)];
+        let about = about.into_iter().filter(|(_, name)| !name.is_empty());
+        Finding {
+            code: refusal.reason.word(),
+            told: refusal.told(),
+            about: about.map(|(field, name)| (field.to_owned(), json!(name))).collect(),
+        }
     };
-    refusals.iter().map(one).collect()
+    let mut seen = HashSet::new();
+    refusals.iter().filter(|refusal| seen.insert(*refusal)).map(one).collect()
 }
 
 fn of_ask(error: &AskError) -> Vec<Finding> {

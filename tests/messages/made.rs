@@ -189,6 +189,7 @@ fn refused() -> String {
         about(Reason::ProfileInactive, ""),
         about(Reason::NotFound, "db/password"),
         about(Reason::AccessDenied, "stripe/api-key"),
+        about(Reason::AccessDenied, "stripe/webhook"),
         about(Reason::InvalidKey, "a//b"),
         about(Reason::Exists, "session"),
     ];

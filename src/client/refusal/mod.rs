@@ -79,8 +79,11 @@ impl Refusal {
         let told = Told::new(self.message(), self.hint());
         let (title, what, state, remedy) = match self.reason {
             Reason::NotFound => of_key(format!("not in `{profile}`"), remedy),
-            Reason::AccessDenied => of_key(
-                format!("not granted in `{profile}`"),
+            // One thing helps all of them, and it is no command of who asks.
+            Reason::AccessDenied => (
+                "keys are not granted",
+                &key,
+                format!("in `{profile}`"),
                 "the vault's owner can grant it".to_owned(),
             ),
             Reason::InvalidKey => of_key("can't be a key".to_owned(), other),
@@ -114,11 +117,12 @@ impl Refusal {
 /// Everything that was refused, each once: what is about keys after the rest.
 #[must_use]
 pub(super) fn told(refusals: &[Refusal]) -> Vec<Told> {
-    // Two variables may ask for one key.
+    // Two variables may ask for one key, and many keys be in one profile that has no vault.
     let mut seen = HashSet::new();
-    let mut each: Vec<_> = refusals.iter().filter(|refusal| seen.insert(*refusal)).collect();
-    each.sort_by_key(|refusal| !refusal.key.is_empty());
-    each.into_iter().map(Refusal::told).collect()
+    let each = refusals.iter().map(|refusal| (refusal.key.is_empty(), refusal.told()));
+    let mut each: Vec<_> = each.filter(|(_, told)| seen.insert(told.message.clone())).collect();
+    each.sort_by_key(|(about_none, _)| !about_none);
+    each.into_iter().map(|(_, told)| told).collect()
 }
 
 /// `-p PROFILE`, unless it is the one that is meant without.
@@ -168,5 +172,15 @@ mod tests {
         let told = crate::say::together(told(&all));
         let rows: Vec<_> = told[0].message.lines().skip(1).map(|row| &row[..5]).collect();
         assert_eq!((told.len(), rows), (1, vec!["  `b`", "  `a`", "  `c`"]));
+    }
+
+    #[test]
+    fn what_is_about_a_profile_is_told_once_however_many_keys_it_keeps_away() {
+        for reason in [Reason::ProfileUnknown, Reason::ProfileInactive, Reason::VaultDamaged] {
+            let all = ["a", "b", "c"].map(|key| refusal(reason, "work", key));
+            let told = crate::say::together(told(&all));
+            assert_eq!((told.len(), &told[0].message), (1, &all[0].message()));
+            assert_eq!(told[0].hint, all[0].hint());
+        }
     }
 }
