@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Outcome, Sandbox, is_root, program, until};
+use crate::support::{Outcome, Sandbox, is_root, is_running, program, until};
 
 #[test]
 fn twelve_commands_at_once_start_one_daemon() {
@@ -49,11 +49,7 @@ fn stop_ends_the_daemon_and_takes_its_socket_away() {
     let pid = sandbox.daemon_pid().unwrap();
     sandbox.stop();
     assert!(sandbox.socket().symlink_metadata().is_err());
-    until("the process ends", || {
-        // A zombie of a container without a reaper has ended too.
-        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        state.is_empty() || state.contains(") Z ")
-    });
+    until("the process ends", || !is_running(pid));
     assert_eq!(sandbox.daemon_pid(), None);
     sandbox.stop().pds(["lock"]).ok();
     assert_eq!(sandbox.daemon_pid(), None, "neither starts one");

@@ -13,17 +13,11 @@ use nix::{
 
 use crate::{
     memory::{Daemon, Kernel},
-    support::{Sandbox, is_root, until},
+    support::{Sandbox, is_root, is_running, until},
 };
 
 /// What is promised: the daemon's own number is shorter.
 const LEAVES_WITHIN: Duration = Duration::from_secs(60);
-
-fn is_running(pid: u32) -> bool {
-    // A zombie of a container without a reaper has ended too.
-    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !state.is_empty() && !state.contains(") Z ")
-}
 
 #[test]
 fn a_minute_after_everything_was_locked_no_daemon_is_left_unless_it_watches_a_run() {

@@ -13,7 +13,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use crate::support::{Outcome, Sandbox, until};
+use crate::support::{Outcome, Sandbox, is_running, until};
 
 /// A run that lasts until its standard input ends.
 struct Run {
@@ -88,6 +88,7 @@ fn the_end(sandbox: &Sandbox, pid: u32) -> Value {
 fn kill_daemon(sandbox: &Sandbox) {
     let pid = sandbox.daemon_pid().unwrap();
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+    until("the daemon is gone", || !is_running(pid));
 }
 
 fn unlock(sandbox: &Sandbox) {

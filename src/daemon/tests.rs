@@ -20,8 +20,10 @@ use super::{
 };
 use crate::{
     crypto::KdfParams,
+    home::audit_file,
     secret::SecureBytes,
     store::{AuditKeys, JitDelivery, Proven, Put, SqlCipherStore, Vault},
+    sys::pidfd,
     wire::{
         identity::KeyPair,
         message::{self, *},
@@ -307,6 +309,34 @@ fn there_is_an_example_of_each_request() {
         declared.filter_map(|rest| rest.split(')').next()?.parse().ok()).collect();
     let here: BTreeSet<u32> = requests().iter().map(number).collect();
     assert_eq!(here, declared, "`requests`, in this file, wants one of each");
+}
+
+#[tokio::test]
+async fn a_run_on_record_is_watched_wherever_its_handler_has_ended() {
+    let ready = Ready::new().await;
+    for checkpoint in 0.. {
+        ready.daemon.stumble.at(checkpoint);
+        let daemon = Arc::clone(&ready.daemon);
+        let handler = tokio::spawn(async move {
+            let pid = i32::try_from(std::process::id()).unwrap();
+            let caller = Caller { pid, process: Some(pidfd::open(pid).unwrap()) };
+            let is_run = |request: &Request<'_>| matches!(request, Request::Resolve(_));
+            let request = requests().into_iter().find(is_run).unwrap();
+            let identity = Identity::new(Who::Launcher, caller);
+            answer(&daemon, &identity, &mut Transfers::default(), request).await;
+        });
+        let _ = timeout(PATIENCE, handler).await.unwrap();
+        let stumbled = ready.daemon.stumble.has_stumbled();
+        let trail = std::fs::read_to_string(audit_file(&ready.daemon.home.audit(), 1)).unwrap();
+        let is_begun = |line: &&str| {
+            line.contains("\"operation\":\"run\"") && line.contains("\"outcome\":\"granted\"")
+        };
+        let begun = trail.lines().filter(is_begun).count();
+        assert_eq!(ready.daemon.runs.all().len(), begun, "at checkpoint {checkpoint}");
+        if !stumbled {
+            return assert!(begun > 1, "one of them was kept from its values");
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ mod tap;
 mod terminal;
 
 use std::{
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -27,6 +27,12 @@ pub(crate) use terminal::Terminal;
 
 /// No claim is about time: this only ends a test that would hang.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) fn is_running(pid: u32) -> bool {
+    // A zombie of a container without a reaper has ended too.
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !state.is_empty() && !state.contains(") Z ")
+}
 
 /// Waits until `condition` holds.
 #[track_caller]
