@@ -112,7 +112,7 @@ impl Planted {
         let sandbox = Sandbox::new();
         let mut patterns = Patterns::default();
         let typed: String = random(16).iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = sandbox.path("pw-planted");
+        let file = sandbox.password("planted");
         fs::write(&file, &typed).unwrap();
         let file = file.to_str().unwrap().to_owned();
         sandbox.pds(["init", "--password-file", &file]).cwd(sandbox.path("i")).done().code(0).end();
