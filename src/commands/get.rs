@@ -6,7 +6,7 @@ use crate::{
     client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
-    secret::{OutOfSecretMemory, SecureBuffer, encode},
+    secret::{SecureBuffer, encode},
     wire::message::{KeyInProfile, KeyVersion, Request, Response},
 };
 
@@ -36,37 +36,20 @@ pub(super) fn get(options: &cli::Get, home: &Home) -> Result<(), Error> {
     Ok(print(value.0)?)
 }
 
-/// `{"key": …, "value": …}`, or `"base64"` for what is not UTF-8. Written by hand
-/// because a JSON library would put the value on the ordinary heap.
+/// `{"key": …, "value": …}`, or `"base64"` for what is not UTF-8.
 fn as_json(key: &str, value: &[u8]) -> Result<SecureBuffer, CommandError> {
     let mut out = SecureBuffer::new()?;
     // A key has no character that JSON escapes.
     out.extend(format!("{{\"key\":\"{key}\",").as_bytes())?;
     if std::str::from_utf8(value).is_ok() {
         out.extend(b"\"value\":\"")?;
-        value.iter().try_for_each(|byte| escape(*byte, &mut out))?;
+        encode::json_into(value, &mut out)?;
     } else {
         out.extend(b"\"base64\":\"")?;
         out.extend(encode::base64(value)?.expose())?;
     }
     out.extend(b"\"}\n")?;
     Ok(out)
-}
-
-/// Writes a byte as it is within a JSON string.
-pub(super) fn escape(byte: u8, out: &mut SecureBuffer) -> Result<(), OutOfSecretMemory> {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| HEX[usize::from(nibble & 15)];
-    match byte {
-        b'"' | b'\\' => out.extend(&[b'\\', byte])?,
-        b'\n' => out.extend(b"\\n")?,
-        0..0x20 | 0x7f => {
-            out.extend(b"\\u00")?;
-            out.extend(&[digit(byte >> 4), digit(byte)])?;
-        }
-        _ => out.extend(&[byte])?,
-    }
-    Ok(())
 }
 
 #[cfg(test)]

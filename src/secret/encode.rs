@@ -1,6 +1,9 @@
-//! Plaintext as hexadecimal digits or base64, from secret memory into secret memory.
+//! Plaintext as hexadecimal digits, base64 or JSON, from secret memory into secret memory.
 
-use super::bytes::{OutOfSecretMemory, SecureBytes};
+use super::{
+    buffer::SecureBuffer,
+    bytes::{OutOfSecretMemory, SecureBytes},
+};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -45,6 +48,35 @@ pub fn base64_url(bytes: &[u8]) -> Result<SecureBytes, OutOfSecretMemory> {
     Ok(written)
 }
 
+/// A byte of UTF-8 as it stands in a JSON string, in the first so many of these. By hand,
+/// because a JSON library would put the value on the ordinary heap.
+#[must_use]
+pub fn json(byte: u8) -> ([u8; 6], usize) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0..0x20 | 0x7f => {
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]);
+            return ([b'\\', b'u', b'0', b'0', high, low], 6);
+        }
+        _ => return ([byte, 0, 0, 0, 0, 0], 1),
+    };
+    ([b'\\', short, 0, 0, 0, 0], 2)
+}
+
+/// Appends UTF-8 as it stands in a JSON string, without the quotes.
+///
+/// # Errors
+/// [`OutOfSecretMemory`].
+pub fn json_into(text: &[u8], out: &mut SecureBuffer) -> Result<(), OutOfSecretMemory> {
+    text.iter().try_for_each(|&byte| {
+        let (written, len) = json(byte);
+        out.extend(&written[..len])
+    })
+}
+
 fn digits(three: &[u8], alphabet: &[u8; 64]) -> [u8; 4] {
     let byte = |n: usize| usize::from(three.get(n).copied().unwrap_or(0));
     let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
@@ -54,6 +86,17 @@ fn digits(three: &[u8], alphabet: &[u8; 64]) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_text_within_quotes_is_json_that_reads_back() {
+        let all: String = (0u8..128).map(char::from).chain("é日".chars()).collect();
+        let mut out = SecureBuffer::new().unwrap();
+        out.extend(b"\"").unwrap();
+        json_into(all.as_bytes(), &mut out).unwrap();
+        out.extend(b"\"").unwrap();
+        assert!(!out.as_slice().iter().any(u8::is_ascii_control));
+        assert_eq!(serde_json::from_slice::<String>(out.as_slice()).unwrap(), all);
+    }
 
     #[test]
     fn the_vectors_of_rfc_4648_come_out() {

@@ -1,10 +1,7 @@
 //! A value as each reader wants it quoted, from secret memory into secret memory.
 
 use super::Named;
-use crate::{
-    commands::get,
-    secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, encode},
-};
+use crate::secret::{OutOfSecretMemory, SecureBuffer, SecureBytes, encode};
 
 type Written = Result<(), OutOfSecretMemory>;
 
@@ -57,7 +54,7 @@ pub(super) fn json(named: &[Named<'_>], out: &mut SecureBuffer) -> Written {
         for text in [if n > 0 { ",\n  \"" } else { "\n  \"" }, name, "\": \""] {
             out.extend(text.as_bytes())?;
         }
-        value.iter().try_for_each(|byte| get::escape(*byte, out))?;
+        encode::json_into(value, out)?;
         out.extend(b"\"")?;
     }
     out.extend(if named.is_empty() { b"}\n" } else { b"\n}\n" })

@@ -10,7 +10,6 @@ use crate::{
 };
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
-const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
 
 /// Why a filter gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,20 +88,8 @@ fn url_encode(byte: u8, sink: &mut dyn FnMut(u8)) {
 }
 
 fn json(byte: u8, sink: &mut dyn FnMut(u8)) {
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0..0x20 | 0x7f => {
-            b"\\u00".iter().for_each(|&b| sink(b));
-            sink(HEX_LOWER[usize::from(byte >> 4)]);
-            return sink(HEX_LOWER[usize::from(byte & 15)]);
-        }
-        _ => return sink(byte),
-    };
-    sink(b'\\');
-    sink(short);
+    let (written, len) = encode::json(byte);
+    written[..len].iter().for_each(|&byte| sink(byte));
 }
 
 fn shell(byte: u8, sink: &mut dyn FnMut(u8)) {
