@@ -4,6 +4,7 @@
 //! in is about to become somebody else's.
 #![forbid(unsafe_code)]
 
+mod answered;
 mod asker;
 #[cfg(feature = "ipc-field-encryption")]
 mod field;
@@ -16,6 +17,7 @@ mod running;
 mod start;
 mod strength;
 
+pub use answered::{Addresses, Answered};
 pub use asker::{AskError, Asker, Wanted};
 pub use password::{PasswordError, Passwords, prompt};
 pub use refusal::{DEFAULT_PROFILE, Refusal, profile_option};

@@ -1,6 +1,6 @@
 //! Everything that the plan needs, in one batch: all of it, or nothing.
 
-use std::{ffi::OsStr, ops::Range};
+use std::ffi::OsStr;
 
 use super::{
     RunError,
@@ -11,7 +11,7 @@ use super::{
     plan::{Plan, Planned},
 };
 use crate::{
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Addresses, Answered, AskError, Asker, ClientError, Wanted},
     secret::{SecureBuffer, SecureBytes},
     variable::VariableName,
     wire::message::{Batch, Entry, KeyInProfile, Plaintext, Reason, Request, Response, Set},
@@ -20,29 +20,14 @@ use crate::{
 /// A value for each of the plan's secrets, where the answer has them.
 #[derive(Debug)]
 pub(super) struct Values {
-    answer: SecureBuffer,
-    places: Vec<Place>,
-}
-
-#[derive(Debug)]
-enum Place {
-    /// It is optional, and not there.
-    Absent,
-    Answered(Range<usize>),
-    Made(SecureBytes),
+    answered: Answered,
+    /// What was made here in the place of one that is absent.
+    made: Vec<Option<SecureBytes>>,
 }
 
 impl Values {
     fn none() -> Result<Self, RunError> {
-        Ok(Self { answer: SecureBuffer::new()?, places: Vec::new() })
-    }
-
-    /// `answer`, in which the values lie at `addresses`.
-    fn within(answer: SecureBuffer, addresses: Vec<Option<Range<usize>>>) -> Self {
-        let base = answer.as_slice().as_ptr() as usize;
-        let place = |at: Range<usize>| Place::Answered(at.start - base..at.end - base);
-        let places = addresses.into_iter().map(|at| at.map_or(Place::Absent, place)).collect();
-        Self { answer, places }
+        Ok(Self::from(Answered::new(SecureBuffer::new()?, Addresses::of(&[]))))
     }
 
     /// Each value that there is, by its variable.
@@ -64,11 +49,15 @@ impl Values {
 
     /// The values in the plan's order; `None` where an optional one is absent.
     fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.places.iter().map(|place| match place {
-            Place::Absent => None,
-            Place::Answered(range) => self.answer.as_slice().get(range.clone()),
-            Place::Made(bytes) => Some(bytes.expose()),
-        })
+        let made = self.made.iter().map(|made| made.as_ref().map(SecureBytes::expose));
+        self.answered.iter().zip(made).map(|(answered, made)| answered.or(made))
+    }
+}
+
+impl From<Answered> for Values {
+    fn from(answered: Answered) -> Self {
+        let made = answered.iter().map(|_| None).collect();
+        Self { answered, made }
     }
 }
 
@@ -88,14 +77,15 @@ pub(super) fn fetch(
             outcome => break outcome?,
         }
     };
-    for (secret, place) in plan.secrets.iter().zip(&mut values.places) {
-        if !matches!(place, Place::Absent) {
+    let Values { answered, made } = &mut values;
+    for ((secret, answered), made) in plan.secrets.iter().zip(answered.iter()).zip(made) {
+        if answered.is_some() {
             continue;
         }
         if let Some(default) = &secret.default {
-            *place = Place::Made(SecureBytes::copy_from(default.as_bytes())?);
+            *made = Some(SecureBytes::copy_from(default.as_bytes())?);
         } else if secret.generate.is_some() {
-            *place = Place::Made(generate(secret, asker)?);
+            *made = Some(generate(secret, asker)?);
         }
     }
     Ok(values)
@@ -139,8 +129,8 @@ fn ask(
         let mut buffer = SecureBuffer::new()?;
         match asker.ask(&request, &about, &mut buffer)? {
             Response::Values(values) if values.len() == plan.secrets.len() => {
-                let addresses = values.iter().map(|value| value.map(address)).collect();
-                return Ok(Values::within(buffer, addresses));
+                let addresses = Addresses::of(&values);
+                return Ok(Answered::new(buffer, addresses).into());
             }
             Response::Done if check_only => return Values::none(),
             Response::NotApproved(short) => {
@@ -154,12 +144,6 @@ fn ask(
             _ => return Err(ClientError::Malformed.into()),
         }
     }
-}
-
-/// Where a value was decoded, as long as that buffer is not written to.
-fn address(Plaintext(bytes): Plaintext<'_>) -> Range<usize> {
-    let at = bytes.as_ptr_range();
-    at.start as usize..at.end as usize
 }
 
 fn entry(secret: &Planned) -> Entry<'_> {

@@ -1,11 +1,9 @@
 //! The values of the keys, in as few batches as they fit into. Each passes the gates and
 //! goes on the audit trail as a batch of `run` does.
 
-use std::ops::Range;
-
 use super::{COMMAND, choose::Chosen};
 use crate::{
-    client::{AskError, Asker, ClientError, Wanted},
+    client::{Addresses, Answered, AskError, Asker, ClientError, Wanted},
     error::Error,
     secret::{SecureBuffer, TrustProfileName},
     wire::{
@@ -16,24 +14,12 @@ use crate::{
 
 /// The values in the order of the keys.
 pub(super) struct Values {
-    answers: Vec<Answer>,
-}
-
-/// An answer, and where the values lie in it.
-struct Answer {
-    text: SecureBuffer,
-    places: Vec<Range<usize>>,
+    answers: Vec<Answered>,
 }
 
 impl Values {
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.answers.iter().flat_map(Answer::values)
-    }
-}
-
-impl Answer {
-    fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.iter().map(|place| &self.text.as_slice()[place.clone()])
+        self.answers.iter().flat_map(|answer| answer.iter().flatten())
     }
 }
 
@@ -62,7 +48,7 @@ fn ask(
     chunk: &[Chosen],
     profiles: &[TrustProfileName],
     asker: &mut Asker<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Answered, Error> {
     let names: Vec<&str> = profiles.iter().map(TrustProfileName::as_str).collect();
     let entry = |key| Entry { profiles: names.clone(), key, required: true };
     let request = Request::Resolve(Batch {
@@ -75,18 +61,13 @@ fn ask(
     let about: Vec<Wanted<'_>> =
         chunk.iter().map(|chosen| Wanted { profiles: names.clone(), key: &chosen.key }).collect();
     let mut text = SecureBuffer::new()?;
-    let places = match asker.ask(&request, &about, &mut text)? {
-        Response::Values(values) if values.len() == chunk.len() => {
-            let place = |value: &Option<crate::wire::message::Plaintext<'_>>| {
-                let at = value.as_ref()?.0.as_ptr_range();
-                Some(at.start as usize..at.end as usize)
-            };
-            values.iter().map(place).collect::<Option<Vec<_>>>()
+    let addresses = match asker.ask(&request, &about, &mut text)? {
+        Response::Values(values)
+            if values.len() == chunk.len() && values.iter().all(Option::is_some) =>
+        {
+            Addresses::of(&values)
         }
-        _ => None,
+        _ => return Err(ClientError::Malformed.into()),
     };
-    let places = places.ok_or(ClientError::Malformed)?;
-    let base = text.as_slice().as_ptr() as usize;
-    let places = places.into_iter().map(|at| at.start - base..at.end - base).collect();
-    Ok(Answer { text, places })
+    Ok(Answered::new(text, addresses))
 }
