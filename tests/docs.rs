@@ -10,6 +10,7 @@ use std::{
 
 use pds::{
     client::Refusal,
+    run::environment::{COMPOSED_MAX_BYTES, MAX_ARG_STRLEN},
     wire::message::{self, Problem, Reason},
 };
 
@@ -597,6 +598,18 @@ fn the_manual_has_every_limit_with_its_number() {
         all.iter().map(|(name, value)| format!("{name} = {value}")).collect()
     };
     same("limits", &pairs(&documented), &pairs(&limits()));
+}
+
+#[test]
+fn the_manual_of_the_manifest_has_the_limits_of_what_is_composed() {
+    let page = read("man/pds.5");
+    let text = part(&page, "Ss", "Table compose");
+    for limit in [MAX_ARG_STRLEN, COMPOSED_MAX_BYTES] {
+        let digits = limit.to_string();
+        let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(str::from_utf8).collect();
+        let shown = groups.into_iter().map(Result::unwrap).collect::<Vec<_>>().join(",");
+        assert!(text.contains(&format!("{shown} bytes")), "{shown}");
+    }
 }
 
 #[test]
