@@ -72,7 +72,7 @@ pub fn main() -> i32 {
     let as_json = !is_run && cli::asks_for_json(&arguments);
     let outcome = match cli::parse(arguments) {
         Ok(cli) => commands::dispatch(&cli.command, inherited),
-        Err(usage) => Err(error::Error::Usage(usage)),
+        Err(usage) => Err(error::Error::usage(usage)),
     };
     match outcome {
         Err(error) if as_json => {
@@ -93,7 +93,7 @@ fn ended(outcome: Result<(), error::Error>, is_run: bool) -> i32 {
 /// The program `git-credential-pds`, which is `pds` by another name.
 fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
     let outcome =
-        cli::parse_credential(arguments).map_err(error::Error::Usage).and_then(|options| {
+        cli::parse_credential(arguments).map_err(error::Error::usage).and_then(|options| {
             let home = commands::home(options.client.client_key.as_ref())?;
             commands::credential::credential(&options, &home)
         });
@@ -105,7 +105,7 @@ pub fn daemon_main() -> i32 {
     sys::process::harden();
     let asked = match cli::parse_daemon(std::env::args_os().collect()) {
         Ok(asked) => asked,
-        Err(usage) => return error::Error::Usage(usage).report(false),
+        Err(usage) => return error::Error::usage(usage).report(false),
     };
     let served = daemon::Options::new(&asked).and_then(|options| {
         let home = home::Home::from_environment()?;

@@ -268,6 +268,27 @@ pub fn quoted(text: &str) -> String {
     shell_words::quote(&escaped(text).to_string()).into_owned()
 }
 
+/// A line of JSON, in which what [`escaped`] escapes is escaped too, in JSON's own way.
+#[must_use]
+pub fn json_line(value: &serde_json::Value) -> String {
+    json_line_of(&value.to_string())
+}
+
+/// The same of JSON that is text already. Outside of its strings it has nothing to escape.
+#[must_use]
+pub fn json_line_of(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        match is_tricky(character) {
+            true => line.extend(
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")),
+            ),
+            false => line.push(character),
+        }
+    }
+    line + "\n"
+}
+
 /// What [`escaped`] returns.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'t>(&'t str);
@@ -284,18 +305,29 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Controls, what sets the direction, ends of lines, and all else that Unicode calls
+/// ignorable (`Default_Ignorable_Code_Point`): with it two names look like one.
 fn is_tricky(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             '\u{AD}'
+                | '\u{34F}'
                 | '\u{61C}'
+                | '\u{115F}'..='\u{1160}'
+                | '\u{17B4}'..='\u{17B5}'
+                | '\u{180B}'..='\u{180F}'
                 | '\u{200B}'..='\u{200F}'
                 | '\u{2028}'..='\u{202E}'
                 | '\u{2060}'..='\u{206F}'
+                | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}'
                 | '\u{FEFF}'
-                | '\u{FFF9}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E007F}'
+                | '\u{FFA0}'
+                | '\u{FFF0}'..='\u{FFFB}'
+                | '\u{1BCA0}'..='\u{1BCA3}'
+                | '\u{1D173}'..='\u{1D17A}'
+                | '\u{E0000}'..='\u{E0FFF}'
         )
 }
 
@@ -345,6 +377,14 @@ mod tests {
     }
 
     #[test]
+    fn json_escapes_the_same_and_reads_back() {
+        let value = serde_json::json!({ "a\u{9b}": "\n\u{7f}\u{202e}\u{e0041}é\"" });
+        let line = json_line(&value);
+        assert_eq!(line, "{\"a\\u009b\":\"\\n\\u007f\\u202e\\udb40\\udc41é\\\"\"}\n");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+    }
+
+    #[test]
     fn one_is_not_several() {
         let counted = [0, 1, 2].map(|many| count(many, "file"));
         assert_eq!(counted, ["0 files", "1 file", "2 files"]);
@@ -364,5 +404,7 @@ mod tests {
         assert_eq!(escaped("\x1b]0;t\x07").to_string(), "\\u{1b}]0;t\\u{7}");
         assert_eq!(escaped("a\nb\rc").to_string(), "a\\nb\\rc");
         assert_eq!(escaped("\u{202e}txt\u{9b}1m").to_string(), "\\u{202e}txt\\u{9b}1m");
+        let unseen = "\u{ad}\u{180e}\u{200b}\u{2066}\u{3164}\u{fe0f}\u{feff}\u{e0041}\u{e0100}";
+        assert!(escaped(unseen).to_string().is_ascii());
     }
 }

@@ -23,6 +23,8 @@ mod docs;
 mod doctor;
 /// What the command finds in its environment.
 mod environment;
+/// What could act on a terminal does not reach one.
+mod escapes;
 /// What goes out, read back by those that it is for.
 mod export;
 /// Values that are sealed once more on their way.

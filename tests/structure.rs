@@ -120,7 +120,7 @@ fn imports_run_one_way() {
         ("hex", &[]),
         ("say", &[]),
         ("home", &[]),
-        ("mistake", &[]),
+        ("mistake", &["say"]),
         ("variable", &["say"]),
         ("config", &["mistake", "secret", "variable"]),
         ("crypto", &["secret", "sys"]),

@@ -14,7 +14,7 @@ use crate::{
         manifest::Manifest,
         plan::Plan,
     },
-    say::escaped,
+    say::{escaped, json_line},
     secret::{SecureBuffer, TrustProfileName},
     wire::message::{ManifestInProfile, Request, Response},
 };
@@ -56,7 +56,7 @@ fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
         }));
     }
     if options.json {
-        text = format!("{}\n", serde_json::Value::Array(objects));
+        text = json_line(&objects.into());
     }
     Ok(print(text.as_bytes())?)
 }

@@ -28,7 +28,7 @@ pub(super) fn check(options: &cli::Check, home: &Home) -> Result<(), Error> {
         if let Err(error) = &outcome {
             report.failed(error);
         }
-        print(format!("{}\n", report.as_json()).as_bytes())?;
+        print(say::json_line(&report.as_json()).as_bytes())?;
         return match report.findings.is_empty() {
             true => Ok(()),
             false => Err(CommandError::Said { status: 1 }.into()),

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     hex,
     home::Home,
-    say::escaped,
+    say::{escaped, json_line},
     secret::{SecureBuffer, validate_client_name},
     wire::{
         identity::{KeyPair, PublicStaticKey},
@@ -123,7 +123,7 @@ fn list(options: &cli::ClientList, home: &Home) -> Result<(), Error> {
     let text = match options.json {
         true => {
             let rows: Vec<_> = rows.iter().map(as_json).collect();
-            format!("{}\n", serde_json::Value::Array(rows))
+            json_line(&rows.into())
         }
         false => rows.iter().map(as_text).collect(),
     };

@@ -18,7 +18,7 @@ use crate::{
         manifest::Conflict,
         plan::Plan,
     },
-    say::escaped,
+    say::{escaped, json_line},
 };
 
 pub(super) fn explain(options: &cli::Explain, home: &Home) -> Result<(), Error> {
@@ -47,7 +47,7 @@ pub(super) fn explain(options: &cli::Explain, home: &Home) -> Result<(), Error> 
         }
     }
     let text = match (options.json, all.as_slice()) {
-        (true, _) => format!("{}\n", Value::Array(all.iter().map(as_json).collect())),
+        (true, _) => json_line(&all.iter().map(as_json).collect()),
         (false, [one]) => at_length(one),
         (false, _) => in_lines(&all),
     };

@@ -11,6 +11,7 @@ use crate::{
     client::{Asker, ClientError, Wanted},
     error::Error,
     home::Home,
+    say::json_line,
     secret::SecureBuffer,
     wire::message::{KeyRow, Request, Response},
 };
@@ -56,5 +57,5 @@ fn as_json(rows: &[KeyRow<'_>]) -> String {
         })
     };
     let rows: Vec<_> = rows.iter().map(row).collect();
-    format!("{}\n", serde_json::Value::Array(rows))
+    json_line(&rows.into())
 }

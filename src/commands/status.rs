@@ -8,7 +8,7 @@ use crate::{
     client::{AskError, Client, ClientError, Refusal},
     error::Error,
     home::Home,
-    say::escaped,
+    say::{escaped, json_line},
     secret::SecureBuffer,
     wire::message::{self, ProfileStatus, Request, Response, Status},
 };
@@ -115,7 +115,7 @@ fn as_json(status: &Status<'_>) -> String {
         "config_error": status.config_error,
         "profiles": status.profiles.iter().map(profile).collect::<Vec<_>>(),
     });
-    format!("{object}\n")
+    json_line(&object)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     client::{AskError, Asker, ClientError, Wanted},
     error::Error,
     home::Home,
-    say::{escaped, note},
+    say::{escaped, json_line, note},
     secret::SecureBuffer,
     wire::message::{KeyInProfile, KeyVersion, Reason, Request, Response, VersionRow},
 };
@@ -48,7 +48,7 @@ fn as_json(rows: &[VersionRow<'_>]) -> String {
             "current": row.current,
         })
     };
-    format!("{}\n", serde_json::Value::Array(rows.iter().map(row).collect()))
+    json_line(&rows.iter().map(row).collect())
 }
 
 pub(super) fn rollback(options: &cli::Rollback, home: &Home) -> Result<(), Error> {

@@ -11,12 +11,14 @@ pub use findings::{Finding, as_json, of_refusals, of_run};
 
 use std::io::ErrorKind;
 
+use clap::error::ContextValue;
+
 use crate::{
     client::{AskError, ClientError, PasswordError, Refusal},
     commands::CommandError,
     home::HomeError,
     run::RunError,
-    say::{self, Told},
+    say::{self, Told, escaped},
     sys::{exec::ExecError, start::EXIT_INTERNAL},
 };
 
@@ -59,6 +61,25 @@ impl From<ClientError> for Error {
 }
 
 impl Error {
+    /// A command line that is wrong. clap repeats words of it as they were, so each is
+    /// escaped first.
+    #[must_use]
+    pub fn usage(mut error: clap::Error) -> Self {
+        let inert = |text: &String| escaped(text).to_string();
+        let words: Vec<_> = error.context().map(|(kind, word)| (kind, word.clone())).collect();
+        for (kind, word) in words {
+            let word = match word {
+                ContextValue::String(text) => ContextValue::String(inert(&text)),
+                ContextValue::Strings(all) => {
+                    ContextValue::Strings(all.iter().map(inert).collect())
+                }
+                _ => continue,
+            };
+            error.insert(kind, word);
+        }
+        Self::Usage(error)
+    }
+
     /// Says it, all of it, and returns the exit status.
     pub fn report(&self, is_run: bool) -> i32 {
         if let Self::Usage(usage) = self {
@@ -86,7 +107,7 @@ impl Error {
         let findings = self.findings();
         if !findings.is_empty() {
             let object = serde_json::json!({ "problems": as_json(&findings) });
-            if let Err(error) = say::print(format!("{object}\n").as_bytes()) {
+            if let Err(error) = say::print(say::json_line(&object).as_bytes()) {
                 Self::Command(CommandError::Output(error)).report(false);
             }
         }

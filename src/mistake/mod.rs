@@ -11,6 +11,7 @@ use std::{fmt, ops::Range, path::PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::say::escaped;
 use blank::blank;
 pub use nearest::nearest;
 
@@ -75,7 +76,7 @@ impl<K: Kind> Invalid<K> {
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.term_width(COLUMNS);
-        let path = self.path.to_string_lossy().escape_debug().to_string();
+        let path = escaped(&self.path.to_string_lossy()).to_string();
         let shown = |mistake: &Mistake<K>| renderer.render(&[mistake.report(&path)]);
         let mut all: Vec<_> = self.mistakes.iter().map(shown).collect();
         if self.more > 0 {

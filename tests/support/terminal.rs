@@ -1,6 +1,7 @@
 //! A real terminal with the program as the leader of its session.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{Read, Write},
     os::{
@@ -38,6 +39,8 @@ pub(crate) struct Terminal {
     child: Child,
     /// What the terminal has shown since the last `expect`.
     pub(crate) shown: String,
+    /// All that it has been sent, byte for byte.
+    pub(crate) sent: Vec<u8>,
 }
 
 impl Terminal {
@@ -53,14 +56,21 @@ impl Terminal {
 
     /// With all three standard streams on the terminal, and these variables.
     pub(crate) fn dialogue(sandbox: &Sandbox, arguments: &[&str], set: &[(&str, &str)]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(OsStr::new).collect();
+        let set: Vec<_> = set.iter().map(|(name, value)| (*name, OsStr::new(value))).collect();
+        Self::talk(sandbox, &arguments, &set)
+    }
+
+    /// The same of words that may be no text.
+    pub(crate) fn talk(sandbox: &Sandbox, arguments: &[&OsStr], set: &[(&str, &OsStr)]) -> Self {
         let stream = |slave: &OwnedFd| Stdio::from(slave.try_clone().unwrap());
         Self::start(sandbox, arguments, set, |slave| [stream(slave), stream(slave)])
     }
 
-    fn start(
+    fn start<A: AsRef<OsStr>>(
         sandbox: &Sandbox,
-        arguments: &[&str],
-        set: &[(&str, &str)],
+        arguments: &[A],
+        set: &[(&str, &OsStr)],
         output: impl Fn(&OwnedFd) -> [Stdio; 2],
     ) -> Self {
         let (master, slave) = open_pty();
@@ -72,9 +82,9 @@ impl Terminal {
         // Standard input is the terminal because setsid(1) takes it from there.
         command.stdin(Stdio::from(slave.try_clone().unwrap()));
         let [output, error] = output(&slave);
-        command.envs(set.iter().copied()).stdout(output).stderr(error);
+        command.envs(set.iter().map(|(name, value)| (name, value))).stdout(output).stderr(error);
         let child = command.spawn().unwrap();
-        Self { master: File::from(master), slave, child, shown: String::new() }
+        Self { master: File::from(master), slave, child, shown: String::new(), sent: Vec::new() }
     }
 
     /// A program with all three standard descriptors on the terminal, as a shell has them.
@@ -82,7 +92,7 @@ impl Terminal {
         let (master, slave) = open_pty();
         let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        Self { master: File::from(master), slave, child, shown: String::new() }
+        Self { master: File::from(master), slave, child, shown: String::new(), sent: Vec::new() }
     }
 
     /// Ends a shell, which would not do so by itself. Not by hanging up: who else was
@@ -107,9 +117,7 @@ impl Terminal {
             assert!(begun.elapsed() < DEADLINE, "no {text:?} in {:?}", self.shown);
             let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
             if poll(&mut fds, PollTimeout::from(100u8)).unwrap() > 0 {
-                let mut bytes = [0; 4096];
-                let len = self.master.read(&mut bytes).unwrap();
-                self.shown.push_str(&String::from_utf8_lossy(&bytes[..len]));
+                self.read();
             } else if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("ended with {status}; no {text:?} in {:?}", self.shown);
             }
@@ -119,6 +127,22 @@ impl Terminal {
         let mut before = std::mem::replace(&mut self.shown, rest);
         before.truncate(start);
         before
+    }
+
+    /// Whether it shows `text` by now.
+    pub(crate) fn has_shown(&mut self, text: &str) -> bool {
+        let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, PollTimeout::from(10u8)).unwrap() > 0 {
+            self.read();
+        }
+        self.shown.contains(text)
+    }
+
+    fn read(&mut self) {
+        let mut bytes = [0; 4096];
+        let len = self.master.read(&mut bytes).unwrap();
+        self.shown.push_str(&String::from_utf8_lossy(&bytes[..len]));
+        self.sent.extend_from_slice(&bytes[..len]);
     }
 
     pub(crate) fn send(&mut self, bytes: &str) -> &mut Self {
@@ -148,9 +172,7 @@ impl Terminal {
             let ended = self.child.try_wait().unwrap().is_some();
             let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
             if poll(&mut fds, PollTimeout::from(if ended { 0u8 } else { 10 })).unwrap() > 0 {
-                let mut bytes = [0; 4096];
-                let len = self.master.read(&mut bytes).unwrap();
-                self.shown.push_str(&String::from_utf8_lossy(&bytes[..len]));
+                self.read();
             } else if ended {
                 return std::mem::take(&mut self.shown);
             }

@@ -6,7 +6,7 @@ use crate::{
     commands::print,
     error::Error,
     home::Home,
-    say::escaped,
+    say::{escaped, json_line},
     secret::SecureBuffer,
     wire::message::{Request, Response, RunRow},
 };
@@ -53,5 +53,5 @@ fn as_json(run: &RunRow<'_>) -> String {
         "keys": run.keys,
         "since": run.since,
     });
-    format!("{object}\n")
+    json_line(&object)
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, IsTerminal, Read},
     path::Path,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     commands::{CommandError, print},
     error::Error,
     home::{Home, audit_files},
+    say::json_line_of,
 };
 
 /// Lines that `audit` alone shows.
@@ -55,7 +56,12 @@ pub(super) fn shown(record: &Record, line: &[u8], filter: &AuditFilter) -> Resul
     if !record.passes(filter) {
         return Ok(());
     }
-    let text = if filter.json { [line, b"\n"].concat() } else { record.row().into_bytes() };
+    let text = match (filter.json, std::str::from_utf8(line)) {
+        // A terminal gets the same JSON with other escapes; whoever reads lines gets the line.
+        (true, Ok(line)) if io::stdout().is_terminal() => json_line_of(line).into_bytes(),
+        (true, _) => [line, b"\n"].concat(),
+        (false, _) => record.row().into_bytes(),
+    };
     Ok(print(&text)?)
 }
 

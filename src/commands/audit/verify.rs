@@ -6,7 +6,7 @@ use crate::{
     commands::{CommandError, print},
     error::{self, Error, Finding},
     home::{Home, audit_file},
-    say::{count, escaped},
+    say::{count, escaped, json_line},
     secret::SecureBuffer,
     wire::message::{AuditFinding, AuditReport, AuditWhat, Request, Response},
 };
@@ -141,7 +141,7 @@ fn as_json(report: &AuditReport<'_>, problems: &[Finding]) -> String {
         "more_notes": report.more_notes,
         "problems": error::as_json(problems),
     });
-    format!("{object}\n")
+    json_line(&object)
 }
 
 fn word(what: AuditWhat) -> &'static str {

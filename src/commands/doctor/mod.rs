@@ -5,7 +5,12 @@ mod machine;
 mod places;
 
 use super::{CommandError, print};
-use crate::{cli, error::Error, home::Home, say::escaped};
+use crate::{
+    cli,
+    error::Error,
+    home::Home,
+    say::{escaped, json_line},
+};
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,5 +88,5 @@ fn as_json(checks: &[Check]) -> String {
             "hint": check.hint,
         })
     };
-    format!("{}\n", serde_json::json!({ "checks": checks.iter().map(check).collect::<Vec<_>>() }))
+    json_line(&serde_json::json!({ "checks": checks.iter().map(check).collect::<Vec<_>>() }))
 }

@@ -9,7 +9,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroize;
 
 use super::{IMPORT_MAX_ENTRIES, Imported};
-use crate::secret::{InvalidKey, OutOfSecretMemory, SecureBytes, validate_secret_key};
+use crate::{
+    say::escaped,
+    secret::{InvalidKey, OutOfSecretMemory, SecureBytes, validate_secret_key},
+};
 
 /// A longer name is cut off in messages.
 const NAME_SHOWN_MAX_CHARS: usize = 128;
@@ -195,7 +198,7 @@ impl Walk {
 
     /// The path as a message may have it: a file's names can be anything.
     pub(super) fn shown(&self) -> String {
-        self.path.escape_debug().take(NAME_SHOWN_MAX_CHARS).collect()
+        escaped(&self.path).to_string().chars().take(NAME_SHOWN_MAX_CHARS).collect()
     }
 }
 

@@ -223,7 +223,7 @@ fn parts(keys: &[String], found: &[Imported]) -> Vec<usize> {
 
 /// A name that no key can be made of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` can't be a key: {reason}", key.escape_debug())]
+#[error("`{}` can't be a key: {reason}", escaped(key))]
 pub struct NotAKey {
     /// What the key would have been.
     pub key: String,

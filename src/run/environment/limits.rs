@@ -2,6 +2,7 @@
 //! bare E2BIG that names nothing.
 
 use super::{Entry, Environment};
+use crate::say::escaped;
 
 /// One string has at most this many bytes with its final NUL: 32 pages.
 pub const MAX_ARG_STRLEN: usize = 131_072;
@@ -93,6 +94,8 @@ impl Environment<'_> {
 fn shown(entry: &Entry<'_>) -> String {
     match entry {
         Entry::Inherited(text) if super::name_of(text).is_none() => "?".to_owned(),
-        _ => String::from_utf8_lossy(entry.name()).escape_debug().take(128).collect(),
+        _ => {
+            escaped(&String::from_utf8_lossy(entry.name())).to_string().chars().take(128).collect()
+        }
     }
 }

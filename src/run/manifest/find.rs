@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Invalid, MANIFEST_MAX_BYTES, Manifest};
+use crate::say::{escaped, quoted};
 
 /// What a manifest's file is called.
 pub const FILE_NAME: &str = "pds.toml";
@@ -52,7 +53,7 @@ pub enum ManifestError {
 
 /// A path that plays no tricks on a terminal.
 fn shown(path: &Path) -> impl std::fmt::Display {
-    path.to_string_lossy().escape_debug().to_string()
+    escaped(&path.to_string_lossy()).to_string()
 }
 
 impl ManifestError {
@@ -93,8 +94,7 @@ impl ManifestError {
             Self::NotFound => Some("make one with `pds init`".to_owned()),
             Self::SymbolicLink(_) => Some("name the file itself with `-m`".to_owned()),
             Self::WritableByOthers(path) => {
-                let path = path.to_string_lossy();
-                Some(format!("chmod go-w {}", shell_words::quote(&path).escape_debug()))
+                Some(format!("chmod go-w {}", quoted(&path.to_string_lossy())))
             }
             _ => None,
         }
