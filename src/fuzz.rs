@@ -107,7 +107,9 @@ pub fn request(bytes: &[u8]) {
 /// A manifest, and what is said of one that is wrong.
 pub fn manifest(bytes: &[u8]) {
     let bytes = &bytes[..bytes.len().min(run::manifest::MANIFEST_MAX_BYTES)];
-    match run::manifest::Manifest::parse(bytes, Path::new("/p/pds.toml"), 1000) {
+    match run::manifest::Manifest::parse(bytes, Path::new("/p/pds.toml"), 1000, &|_| {
+        Some(Vec::new())
+    }) {
         Ok(manifest) => assert!(manifest.secrets.len() <= run::manifest::MANIFEST_MAX_ENTRIES),
         Err(invalid) => {
             assert!(!invalid.mistakes.is_empty());

@@ -245,7 +245,7 @@ fn variables_that_would_take_the_command_over_are_refused_wherever_they_come_fro
         let refused = |options: &[&str]| {
             let rest = ["--", "touch", "marker"];
             let run = sandbox.pds(["run"].iter().chain(options).chain(&rest)).done();
-            run.code(125).mentions(&format!("pds: `{name}` can't be set: ")).end();
+            run.code(125).mentions(&format!(": `{name}` can't be set: ")).end();
         };
         let _ = fs::remove_file(sandbox.path("w/pds.toml"));
         refused(&["-e", &format!("{name}=k")]);

@@ -61,6 +61,8 @@ mod manifest;
 mod memory;
 /// Every message in full, and the streams that messages and data go to.
 mod messages;
+/// Everything that is wrong with what was asked for, at once.
+mod mistakes;
 /// The pages in `examples/`, tried.
 mod neighbours;
 /// Peers that mean ill.

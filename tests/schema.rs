@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use pds::run::manifest::Manifest;
+use pds::run::manifest::{Manifest, UNJUDGED};
 
 use crate::support::Sandbox;
 
@@ -60,7 +60,7 @@ print(json.dumps([valid(text) for text in manifests]))
 }
 
 fn parses(text: &str) -> bool {
-    Manifest::parse(text.as_bytes(), Path::new("/p/pds.toml"), 0).is_ok()
+    Manifest::parse(text.as_bytes(), Path::new("/p/pds.toml"), 0, UNJUDGED).is_ok()
 }
 
 fn corpus(kind: &str) -> Vec<(PathBuf, String)> {

@@ -25,9 +25,9 @@ pub(super) fn allow(options: &cli::Allow, home: &Home) -> Result<(), Error> {
     if options.list {
         return list(options, &mut asker);
     }
-    let manifest = run::plan::manifest(options.file.as_ref())?;
-    let mut plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
-    plan.refuse_variables(home)?;
+    let manifest = run::asked::manifest(options.file.as_ref(), home)?;
+    let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
+    plan.warn();
     let claim = Claim::new(&manifest, &plan.profiles);
     let mut text = format!("`{}` may now ask for:\n", escaped(claim.path()));
     for line in approval::asks_for(&manifest, &plan).lines() {
@@ -66,7 +66,7 @@ fn list(options: &cli::Allow, asker: &mut Asker<'_>) -> Result<(), Error> {
 pub(super) fn disallow(options: &cli::Disallow, home: &Home) -> Result<(), Error> {
     let passwords = passwords_of(&options.password)?;
     let mut asker = Asker::new(home, &passwords);
-    let (paths, profiles) = match run::plan::manifest(options.file.as_ref()) {
+    let (paths, profiles) = match run::asked::unjudged_manifest(options.file.as_ref()) {
         Ok(manifest) => {
             let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
             let claim = Claim::new(&manifest, &plan.profiles);

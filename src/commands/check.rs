@@ -12,7 +12,8 @@ use crate::{
     error::{self, Error, Finding, exit_of_refusals, of_refusals, of_run},
     home::Home,
     run::{
-        self, RunError,
+        RunError,
+        asked::Asked,
         explain::inherited_names,
         look::{Look, Sight, winner},
         plan::Plan,
@@ -60,17 +61,11 @@ struct Report {
 
 impl Report {
     fn fill(&mut self, options: &cli::Check, home: &Home) -> Result<(), RunError> {
-        let manifest = match run::plan::manifest(options.source.manifest.as_ref()) {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                self.failed(&error);
-                return Ok(());
-            }
-        };
-        let mut plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
-        if let Err(error) = plan.refuse_variables(home) {
-            self.failed(&error);
-        }
+        let asked = Asked::new(options.source.manifest.as_ref(), home);
+        asked.wrong.iter().for_each(|error| self.failed(error));
+        let Some(manifest) = asked.manifest else { return Ok(()) };
+        let plan = Plan::new(Some(&manifest), &options.source.profile, &[])?;
+        plan.warn();
         if let Err(error) = plan.refuse_conflicts(&inherited_names(&plan.inherit(false))) {
             self.failed(&error);
         }

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf, time::Duratio
 use crate::{
     client::Client,
     home::Home,
-    run::{manifest::Manifest, plan},
+    run::{asked, manifest::Manifest, plan},
     say,
     secret::{LAUNCHER, SecureBuffer, TrustProfileName},
     sys::deadline,
@@ -80,7 +80,7 @@ impl Line {
     }
 
     fn manifest(&self) -> Option<Manifest> {
-        plan::manifest(self.manifest.as_ref()).ok()
+        asked::unjudged_manifest(self.manifest.as_ref()).ok()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(super) fn explain(options: &cli::Explain, home: &Home) -> Result<(), Error> {
-    let manifest = run::plan::manifest(options.source.manifest.as_ref())?;
+    let manifest = run::asked::manifest(options.source.manifest.as_ref(), home)?;
     let plan = Plan::new(Some(&manifest), &options.source.profile, &[]);
     let plan = plan.map_err(run::RunError::from)?;
     // No source of passwords: what is locked is said to be.

@@ -87,7 +87,7 @@ fn blank(profile: &TrustProfileName) -> String {
 
 /// What this command wrote is approved: the person has just asked for it.
 fn approve(asker: &mut Asker<'_>, path: &Path) -> Result<Manifest, Error> {
-    let manifest = run::plan::manifest(Some(&path.to_owned()))?;
+    let manifest = run::asked::unjudged_manifest(Some(&path.to_owned()))?;
     let plan = Plan::new(Some(&manifest), &[], &[]).map_err(RunError::from)?;
     let claim = Claim::new(&manifest, &plan.profiles);
     approval::approve(asker, &claim, &approval::vaults(&plan))?;

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     mistake::{
-        Found, nearest,
-        text::{Name, Value, in_order, parse, showable, type_of},
+        Found, Kind, nearest,
+        text::{Broken, Name, Value, in_order, parse, showable, type_of},
     },
     secret::TrustProfileName,
     variable::refused::{self, Verdict},
@@ -26,13 +26,23 @@ pub(super) const OPERATIONS: [&str; 6] = ["get", "set", "delete", "list", "unloc
 
 /// Reads `text`.
 pub(super) fn read(text: &str) -> Result<Config, Vec<Found<ConfigProblem>>> {
-    let document = parse(text).map_err(|wrong| {
-        let syntax = |(at, words)| (at, ConfigProblem::Syntax(words));
-        wrong.into_iter().map(syntax).collect::<Vec<_>>()
-    })?;
-    let mut walk = Walk { found: Vec::new() };
-    let config = walk.document(document.get_ref());
-    if walk.found.is_empty() { Ok(config) } else { Err(walk.found) }
+    match parse(text) {
+        Ok(document) => {
+            let mut walk = Walk { found: Vec::new() };
+            let config = walk.document(document.get_ref());
+            if walk.found.is_empty() { Ok(config) } else { Err(walk.found) }
+        }
+        Err(Broken { wrong, rest }) => {
+            let mut walk = Walk { found: Vec::new() };
+            if let Some(Ok(document)) = rest.as_deref().map(parse) {
+                walk.document(document.get_ref());
+            }
+            walk.found.retain(|(_, kind)| !kind.is_absence());
+            let syntax = |(at, words)| (at, ConfigProblem::Syntax(words));
+            walk.found.extend(wrong.into_iter().map(syntax));
+            Err(walk.found)
+        }
+    }
 }
 
 /// Each part gives what it should be, or reports what it is; the config that comes of a

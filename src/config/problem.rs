@@ -71,6 +71,14 @@ pub enum ConfigProblem {
 }
 
 impl mistake::Kind for ConfigProblem {
+    fn code(&self) -> &'static str {
+        "config-invalid"
+    }
+
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownTable { nearest: Some(name), .. }

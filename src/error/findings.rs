@@ -102,9 +102,9 @@ fn of_ask(error: &AskError) -> Vec<Finding> {
     }
 }
 
-fn of_mistakes<K: Kind>(code: &'static str, invalid: &Invalid<K>) -> Vec<Finding> {
+fn of_mistakes<K: Kind>(invalid: &Invalid<K>) -> Vec<Finding> {
     let one = |mistake: &Mistake<K>| Finding {
-        code,
+        code: mistake.kind.code(),
         told: Told::new(&mistake.kind, mistake.kind.hint()),
         about: json!({ "line": mistake.line, "column": mistake.column }),
     };
@@ -116,10 +116,9 @@ fn of_mistakes<K: Kind>(code: &'static str, invalid: &Invalid<K>) -> Vec<Finding
 pub fn of_run(error: &RunError) -> Vec<Finding> {
     match error {
         RunError::Ask(error) => of_ask(error),
-        RunError::Manifest(ManifestError::Invalid(invalid)) => of_mistakes(error.code(), invalid),
-        RunError::Config { error: ConfigError::Invalid(invalid), .. } => {
-            of_mistakes(error.code(), invalid)
-        }
+        RunError::Manifest(ManifestError::Invalid(invalid)) => of_mistakes(invalid),
+        RunError::Config { error: ConfigError::Invalid(invalid), .. } => of_mistakes(invalid),
+        RunError::Several(all) => all.iter().flat_map(of_run).collect(),
         RunError::Environment(problems) => {
             let codes = problems.iter().map(|problem| problem.code());
             codes.zip(error.told()).map(|(code, told)| Finding::new(code, told)).collect()

@@ -26,6 +26,13 @@ const BLANK: &str = "***";
 
 /// What a mistake is, in words that hold no value.
 pub trait Kind: fmt::Display {
+    /// The stable word for it in `--json`.
+    fn code(&self) -> &'static str;
+
+    /// Whether it is that something isn't there: nobody can tell of a file of which some
+    /// lines can't be read.
+    fn is_absence(&self) -> bool;
+
     /// What to do about it.
     fn hint(&self) -> Option<String>;
 }
@@ -59,7 +66,7 @@ pub struct Invalid<K> {
     pub more: usize,
 }
 
-impl<K: Kind> Invalid<K> {
+impl<K: Kind + PartialEq> Invalid<K> {
     /// The mistakes that were found in `text`, the whole of the file or its readable part.
     #[must_use]
     pub fn new(path: PathBuf, text: &str, mut found: Vec<Found<K>>) -> Self {
@@ -67,10 +74,18 @@ impl<K: Kind> Invalid<K> {
         let more = found.len().saturating_sub(MISTAKES_SHOWN);
         found.truncate(MISTAKES_SHOWN);
         let blanked = blank(text);
-        let mistakes = found.into_iter().map(|found| locate(text, &blanked, found)).collect();
+        let mut mistakes: Vec<Mistake<K>> = Vec::with_capacity(found.len());
+        for mistake in found.into_iter().map(|found| locate(text, &blanked, found)) {
+            // Two places in one blanked text are shown as one.
+            if !mistakes.contains(&mistake) {
+                mistakes.push(mistake);
+            }
+        }
         Self { path, mistakes, more }
     }
+}
 
+impl<K: Kind> Invalid<K> {
     /// The mistakes as rustc shows them, one after the other.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {

@@ -19,20 +19,25 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (far <= name.len().max(candidate.len()).div_ceil(3)).then_some(candidate)
 }
 
-/// How many letters must be put in, taken out or changed to make `b` of `a`.
+/// How many letters must be put in, taken out, changed, or swapped with the next to make `b`
+/// of `a`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let same = x.eq_ignore_ascii_case(y);
-            let cheapest = (diagonal + usize::from(!same)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cheapest);
+    let same = |i: usize, j: usize| a[i].eq_ignore_ascii_case(&b[j]);
+    let (mut before, mut last) = (Vec::new(), (0..=b.len()).collect::<Vec<usize>>());
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let changed = last[j] + usize::from(!same(i, j));
+            let mut cheapest = changed.min(row[j] + 1).min(last[j + 1] + 1);
+            if i > 0 && j > 0 && same(i, j - 1) && same(i - 1, j) {
+                cheapest = cheapest.min(before[j - 1] + 1);
+            }
+            row.push(cheapest);
         }
+        before = std::mem::replace(&mut last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -46,6 +51,7 @@ mod tests {
             ("profil", Some("profile")),
             ("PROFILE", Some("profile")),
             ("inhreit", Some("inherit")),
+            ("cnoflictt", Some("conflict")),
             ("conflicts", Some("conflict")),
             ("ttl", None),
             ("", None),
@@ -56,7 +62,13 @@ mod tests {
 
     #[test]
     fn distance_counts_letters() {
-        for (a, b, far) in [("", "abc", 3), ("kitten", "sitting", 3), ("a", "A", 0)] {
+        for (a, b, far) in [
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("a", "A", 0),
+            ("psd", "pds", 1),
+            ("ba", "abc", 2),
+        ] {
             assert_eq!((distance(a, b), distance(b, a)), (far, far));
         }
     }

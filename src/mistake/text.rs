@@ -19,11 +19,21 @@ pub type Name<'i> = Spanned<DeString<'i>>;
 /// A value in one.
 pub type Value<'i> = Spanned<DeValue<'i>>;
 
+/// A text whose syntax is wrong.
+#[derive(Debug)]
+pub struct Broken {
+    /// Every place, in the words of the parser, which quotes nothing.
+    pub wrong: Vec<(Range<usize>, String)>,
+    /// The text without the lines of these places, if it can be read then. What is somewhere
+    /// in it is there in the text as well.
+    pub rest: Option<String>,
+}
+
 /// Reads the syntax.
 ///
 /// # Errors
-/// Every place where it is wrong, in the words of the parser, which quotes nothing.
-pub fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<(Range<usize>, String)>> {
+/// [`Broken`], with every place where it is wrong.
+pub fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Broken> {
     DeTable::parse(text).map_err(|first| {
         let all = if text.len() > RECOVERY_MAX_BYTES {
             vec![first]
@@ -32,8 +42,31 @@ pub fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Vec<(Range<usize>, Stri
         };
         let found =
             |error: toml::de::Error| (error.span().unwrap_or(0..0), error.message().to_owned());
-        all.into_iter().map(found).collect()
+        let wrong: Vec<_> = all.into_iter().map(found).collect();
+        let rest = without(text, &wrong);
+        Broken { wrong, rest }
     })
+}
+
+/// The parser's own recovery loses whole tables, or takes one's entries for another's; a
+/// line that is left out does so only if it begins a table.
+fn without(text: &str, wrong: &[(Range<usize>, String)]) -> Option<String> {
+    if wrong.len() >= super::MISTAKES_SHOWN || text.len() > RECOVERY_MAX_BYTES {
+        return None;
+    }
+    let mut rest = text.to_owned().into_bytes();
+    for (at, _) in wrong {
+        let from = text.floor_char_boundary(at.start);
+        let to = text.floor_char_boundary(at.end.max(from));
+        let start = text[..from].rfind('\n').map_or(0, |found| found + 1);
+        let end = text[to..].find('\n').map_or(text.len(), |len| to + len);
+        if text[start..end].trim_start().starts_with('[') {
+            return None;
+        }
+        rest[start..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+    }
+    let rest = String::from_utf8(rest).ok()?;
+    DeTable::parse(&rest).is_ok().then_some(rest)
 }
 
 /// The entries of a table in the order of the text, which TOML's own map loses.

@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 pub mod approval;
+pub mod asked;
+pub mod assignment;
 pub mod environment;
 mod exec;
 pub mod explain;
@@ -38,11 +40,13 @@ use crate::{
     sys::{exec::ExecError, process::Inherited},
     variable::refused::RefusedVariable,
 };
+use asked::Asked;
+use assignment::BadOption;
 use environment::{Entry, Environment, EnvironmentProblem, Sources, TooLarge};
 use explain::{explain, in_lines, inherited_names};
 use look::Look;
 use manifest::{Inherit, ManifestError};
-use plan::{BadOption, Plan};
+use plan::Plan;
 
 /// Why a command was not run.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +97,9 @@ pub enum RunError {
     /// What `--dry-run` shows can't be written.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
+    /// More than one of these.
+    #[error("{}", .0.first().map(Self::to_string).unwrap_or_default())]
+    Several(Vec<Self>),
     /// There is no memory for the values.
     #[error(transparent)]
     OutOfSecretMemory(#[from] OutOfSecretMemory),
@@ -105,6 +112,18 @@ impl From<ClientError> for RunError {
 }
 
 impl RunError {
+    /// One for all of `wrong`.
+    ///
+    /// # Errors
+    /// That, unless nothing is wrong.
+    pub fn together(mut wrong: Vec<Self>) -> Result<(), Self> {
+        match wrong.len() {
+            0 => Ok(()),
+            1 => Err(wrong.remove(0)),
+            _ => Err(Self::Several(wrong)),
+        }
+    }
+
     /// The stable word for it in `--json`, where its parts have none of their own.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -123,6 +142,7 @@ impl RunError {
             Self::TooLarge(_) => "too-large",
             Self::Exec { .. } => "exec",
             Self::Output(_) => "output",
+            Self::Several(all) => all.first().map_or("manifest-invalid", Self::code),
             Self::OutOfSecretMemory(_) => "out-of-secret-memory",
         }
     }
@@ -145,6 +165,8 @@ impl RunError {
             }
             Self::Manifest(error) => vec![Told::new(error, error.hint())],
             Self::RefusedVariables(all) => all.iter().map(RefusedVariable::told).collect(),
+            Self::Option(option) => vec![option.told()],
+            Self::Several(all) => all.iter().flat_map(Self::told).collect(),
             Self::Ask(error) => error.told(),
             Self::NotApproved(missing) => missing.told(),
             Self::Environment(all) => all.iter().map(EnvironmentProblem::told).collect(),
@@ -171,9 +193,10 @@ pub fn run(
 ) -> Result<Option<Infallible>, RunError> {
     let passwords = Passwords::new(&options.password.password_file, options.password.no_prompt)
         .map_err(AskError::from)?;
-    let manifest = plan::manifest_for_run(&options.source, !options.env.is_empty())?;
-    let mut plan = Plan::new(manifest.as_ref(), &options.source.profile, &options.env)?;
-    plan.refuse_variables(home)?;
+    let asked = Asked::new(options.source.manifest.as_ref(), home).with(&options.env);
+    let (manifest, assignments) = asked.usable()?;
+    let plan = Plan::new(manifest.as_ref(), &options.source.profile, &assignments)?;
+    plan.warn();
     let mut asker = Asker::new(home, &passwords);
     let command = options.command.first().map(OsString::as_os_str).unwrap_or_default();
     hint_at_what_the_shell_did(&options.command);

@@ -2,45 +2,24 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    env, fs,
-    path::PathBuf,
+    env,
 };
 
 use super::{
     RunError,
+    assignment::{Assignment, BadOption},
     environment::EnvironmentProblem,
-    manifest::{Composed, Conflict, Delivery, Generate, Inherit, Manifest, ManifestError},
+    manifest::{Composed, Conflict, Delivery, Generate, Inherit, Manifest},
 };
 use crate::{
-    cli::ManifestOptions,
     client::DEFAULT_PROFILE,
-    config::{Config, ConfigError},
-    home::Home,
     say,
-    secret::{InvalidKey, TrustProfileName, validate_secret_key},
-    sys::process::effective_uid,
+    secret::TrustProfileName,
     variable::{
         VariableName,
-        refused::{self, RefusedVariable, Verdict},
+        refused::{self, NOTHING_LIFTED, RefusedVariable, Verdict},
     },
 };
-
-/// An option or variable whose value is not of its form.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadOption {
-    /// `-e` without `=`.
-    #[error("`-e` takes VAR=KEY")]
-    NotAnAssignment,
-    /// Its variable can't be one.
-    #[error("`-e` names no variable before its `=`")]
-    NotAVariable,
-    /// Its key can't be one.
-    #[error("`-e` names no key after its `=`: {0}")]
-    NotAKey(InvalidKey),
-    /// `PDS_PROFILE` can't be a profile.
-    #[error("`PDS_PROFILE` names no profile")]
-    NotAProfile,
-}
 
 /// One value to fetch.
 #[derive(Debug, Clone)]
@@ -76,43 +55,6 @@ pub struct Plan<'m> {
     pub vars: Vec<(VariableName, String)>,
     /// Values made of others.
     pub compose: Vec<Composed>,
-    /// What the user's config lifts for this project; empty before it was read.
-    lifted: Vec<String>,
-}
-
-/// The manifest that the options or the current folder name.
-///
-/// # Errors
-/// [`RunError::Manifest`] also if there is none.
-pub fn manifest(file: Option<&PathBuf>) -> Result<Manifest, RunError> {
-    let named = file
-        .cloned()
-        .or_else(|| env::var_os("PDS_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from));
-    if let Some(path) = named {
-        return Ok(Manifest::load(&path, effective_uid())?);
-    }
-    let start = env::current_dir().map_err(RunError::NoCurrentFolder)?;
-    let home = env::var_os("HOME").and_then(|home| fs::canonicalize(home).ok());
-    Ok(Manifest::find(&start, home.as_deref(), effective_uid())?)
-}
-
-/// As [`manifest`], for `run`, which can do without one if there is an `-e`.
-pub(super) fn manifest_for_run(
-    source: &ManifestOptions,
-    has_assignments: bool,
-) -> Result<Option<Manifest>, RunError> {
-    match manifest(source.manifest.as_ref()) {
-        Ok(manifest) => Ok(Some(manifest)),
-        Err(RunError::Manifest(ManifestError::NotFound)) if has_assignments => Ok(None),
-        // A folder that was removed has no manifest, and nothing above it.
-        Err(RunError::NoCurrentFolder(error))
-            if has_assignments && error.kind() == std::io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(RunError::Manifest(ManifestError::NotFound)) => Err(RunError::NothingToRunWith),
-        Err(error) => Err(error),
-    }
 }
 
 /// The profiles to use: those on the command line, else `PDS_PROFILE`, else the
@@ -148,16 +90,13 @@ impl<'m> Plan<'m> {
     pub fn new(
         manifest: Option<&'m Manifest>,
         named: &[TrustProfileName],
-        assignments: &[String],
+        assignments: &[Assignment],
     ) -> Result<Self, BadOption> {
         let profiles = profiles(named, manifest)?;
-        let assigned = assignments
-            .iter()
-            .map(|text| assignment(text, &profiles))
-            .collect::<Result<Vec<_>, _>>()?;
+        let assigned: Vec<_> = assignments.iter().map(|one| assigned(one, &profiles)).collect();
         let is_over = |name: &VariableName| assigned.iter().any(|over| over.variable == *name);
-        let (secrets, vars, compose, lifted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut plan = Self { manifest, profiles, secrets, vars, compose, lifted };
+        let (secrets, vars, compose) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Self { manifest, profiles, secrets, vars, compose };
         if let Some(manifest) = manifest {
             let kept = |secret: &&_| -> bool {
                 let secret: &super::manifest::SecretReference = secret;
@@ -214,52 +153,36 @@ impl<'m> Plan<'m> {
         if problems.is_empty() { Ok(()) } else { Err(RunError::Environment(problems)) }
     }
 
-    /// Refuses variables through which a value would take over the command,
-    /// except those that the user's own config lifts for this project. Says
-    /// which are only to be known about.
-    ///
-    /// # Errors
-    /// [`RunError::RefusedVariables`] with all of them.
-    pub fn refuse_variables(&mut self, home: &Home) -> Result<(), RunError> {
-        let mut all_pass = true;
-        for name in self.variables() {
-            match refused::judge(name, NOTHING_LIFTED) {
-                Verdict::Allowed => {}
-                Verdict::Warned(listed) => {
-                    say::note(format_args!("warning: `{name}` is set: {}", listed.reason));
-                }
-                Verdict::Refused(_) => all_pass = false,
+    /// Says which variables are only to be known about.
+    pub fn warn(&self) {
+        let is_assigned =
+            |name: &VariableName| self.secrets.iter().any(|s| s.is_assigned && s.variable == *name);
+        let of_manifest = self.manifest.iter().flat_map(|manifest| &manifest.warned);
+        let mut warned: Vec<_> = of_manifest
+            .filter(|(name, _)| !is_assigned(name))
+            .map(|(name, listed)| (name, *listed))
+            .collect();
+        for secret in self.secrets.iter().filter(|secret| secret.is_assigned) {
+            if let Verdict::Warned(listed) = refused::judge(&secret.variable, NOTHING_LIFTED) {
+                warned.push((&secret.variable, listed));
             }
         }
-        if all_pass {
-            return Ok(());
+        for (name, listed) in warned {
+            say::note(format_args!("warning: `{name}` is set: {}", listed.reason));
         }
-        // Only now is the config worth reading.
-        self.lifted = self
-            .read_lifted(home)
-            .map_err(|error| RunError::Config { path: home.config_file(), error })?;
-        let refused = refused::refusals(self.variables(), &self.lifted);
-        if refused.is_empty() { Ok(()) } else { Err(RunError::RefusedVariables(refused)) }
     }
 
-    /// A line for each variable that [`refuse_variables`](Self::refuse_variables) has let pass
-    /// because it is lifted.
+    /// A line for each variable that may be set because it is lifted.
     #[must_use]
     pub fn lifted_lines(&self) -> Vec<String> {
         let listed = refused::refusals(self.variables(), NOTHING_LIFTED);
+        let lifted = self.manifest.map(|manifest| manifest.lifted.as_slice()).unwrap_or_default();
         let is_lifted =
-            |one: &&RefusedVariable| refused::judge(&one.name, &self.lifted) == Verdict::Allowed;
+            |one: &&RefusedVariable| refused::judge(&one.name, lifted) == Verdict::Allowed;
         let line = |one: &RefusedVariable| {
             format!("lifted  {} by your config, though {}", one.name, one.listed.reason)
         };
         listed.iter().filter(is_lifted).map(line).collect()
-    }
-
-    fn read_lifted(&self, home: &Home) -> Result<Vec<String>, ConfigError> {
-        let folder = self.manifest.map(|manifest| manifest.directory.to_string_lossy());
-        let Some(folder) = folder else { return Ok(Vec::new()) };
-        let config = Config::read(&home.config_file())?;
-        Ok(config.lift.get(folder.as_ref()).map(|lift| lift.variables.clone()).unwrap_or_default())
     }
 
     /// Whether `-e` has taken the place of one of the manifest's secrets.
@@ -281,8 +204,6 @@ impl Planned {
     }
 }
 
-const NOTHING_LIFTED: &[&str] = &[];
-
 fn planned(secret: &super::manifest::SecretReference, profiles: &[TrustProfileName]) -> Planned {
     let own = &secret.profiles;
     Planned {
@@ -297,18 +218,15 @@ fn planned(secret: &super::manifest::SecretReference, profiles: &[TrustProfileNa
     }
 }
 
-fn assignment(text: &str, profiles: &[TrustProfileName]) -> Result<Planned, BadOption> {
-    let (name, key) = text.split_once('=').ok_or(BadOption::NotAnAssignment)?;
-    let variable = VariableName::new(name).map_err(|_| BadOption::NotAVariable)?;
-    validate_secret_key(key).map_err(BadOption::NotAKey)?;
-    Ok(Planned {
-        variable,
-        key: key.to_owned(),
+fn assigned(one: &Assignment, profiles: &[TrustProfileName]) -> Planned {
+    Planned {
+        variable: one.variable.clone(),
+        key: one.key.clone(),
         profiles: profiles.to_vec(),
         required: true,
         hidden: false,
         default: None,
         generate: None,
         is_assigned: true,
-    })
+    }
 }

@@ -42,6 +42,9 @@ pub struct Listed {
     pub reason: &'static str,
 }
 
+/// What is judged without anybody's config.
+pub const NOTHING_LIFTED: &[&str] = &[];
+
 /// What [`judge`] says of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -64,14 +67,20 @@ pub struct RefusedVariable {
 }
 
 impl RefusedVariable {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let lift = "if you mean it, list it under `[lift.\"FOLDER\"]` in your config.toml";
+        self.listed.class.can_be_lifted().then(|| lift.to_owned())
+    }
+
     /// All that there is to say about it.
     #[must_use]
     pub fn told(&self) -> Told {
-        let lift = "if you mean it, list it under `[lift.\"FOLDER\"]` in your config.toml";
-        let can_be_lifted = self.listed.class.can_be_lifted();
-        let remedy = if can_be_lifted { "`[lift]` allows it" } else { "" };
+        let hint = self.hint();
+        let remedy = if hint.is_some() { "`[lift]` allows it" } else { "" };
         let cells = [format!("`{}`", self.name), self.listed.reason.to_owned(), remedy.to_owned()];
-        let told = Told::new(self, can_be_lifted.then(|| lift.to_owned()));
+        let told = Told::new(self, hint);
         told.in_table("variables can't be set", cells)
     }
 }

@@ -19,9 +19,9 @@ use pds::{
     home::HomeError,
     run::{
         RunError,
+        assignment::{Assignment, BadOption},
         environment::{EnvironmentProblem, TooLarge},
         manifest::{InvalidGenerate, ManifestError},
-        plan::BadOption,
     },
     say::{Look, Told, together},
     secret::{InvalidKey, OutOfSecretMemory, TrustProfileName},
@@ -204,9 +204,8 @@ fn run() -> Vec<Error> {
     let all = [
         RunError::NothingToRunWith,
         RunError::NoCurrentFolder(denied()),
-        RunError::Option(BadOption::NotAnAssignment),
-        RunError::Option(BadOption::NotAVariable),
-        RunError::Option(BadOption::NotAKey(InvalidKey::EmptySegment)),
+        RunError::Option(BadOption::NotAnAssignment { number: 1, of: 1 }),
+        RunError::Option(BadOption::NotAnAssignment { number: 2, of: 3 }),
         RunError::Option(BadOption::NotAProfile),
         config(ConfigError::Unreadable(denied())),
         config(ConfigError::TooLong),
@@ -224,7 +223,11 @@ fn run() -> Vec<Error> {
         ManifestError::WritableByOthers(manifest()).into(),
         ManifestError::TooLarge(manifest()).into(),
     ];
-    all.into_iter().map(Error::from).collect()
+    let wrong = ["A B=k", "a-b=k", "1A=k", "=k", "é=k", "A=a//b"];
+    let wrong = wrong.into_iter().filter_map(|text| Assignment::read(text, 1, 1).err());
+    let long = Assignment::read(&format!("{}=k", "A".repeat(129)), 1, 1).err();
+    let wrong = wrong.chain(long).map(RunError::Option);
+    all.into_iter().chain(wrong).map(Error::from).collect()
 }
 
 fn environment() -> Vec<Error> {

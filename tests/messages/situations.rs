@@ -41,7 +41,7 @@ fn shown_with(sandbox: &Sandbox, arguments: &[&str], printed: impl Fn(&str) -> S
 
 /// Everything that can be wrong with a manifest, as rustc would show it.
 fn manifest() -> String {
-    const WRONG: [&str; 12] = [
+    const WRONG: [&str; 17] = [
         "pds = 2\nprojcet = \"x\"\n[run]\nprofile = [\"a\", \"a\", \"b/c\"]\ninherit = \"none\"\n\
          conflict = \"secert\"\nttl = 9\n[policy]\nallow = \"all\"\n[secret]\n",
         "pds = 1\n[vars]\nPORT = 80\nA-B = \"x\"\nNUL = \"a\\u0000\"\n[secrets]\nA = \"a//b\"\n\
@@ -50,14 +50,21 @@ fn manifest() -> String {
         "pds = 1\n[vars]\nPORT = \"80\"\n[compose]\nE = \"$ ${PROT} ${PORT|urlencod} ${} ${X\"\n\
          F = \"${G}\"\nG = \"${F}\"\nH = \"${NOWHERE} ${PROT}\"\nI = \"${PORT|x}\"\n",
         "pds = 1\nproject = \"\"\n[run]\nprofile = []\ninherit = [\"a-b\"]\n",
-        "pds = 1\n[secrets]\nA = { key = \"../a\" }\nB = { key = \"\" }\nC = { key = \"a b\" }\n",
+        "pds = 1\n[secrets]\nA = { key = \"../a\" }\nB = { key = \"\" }\nC = { key = \"a b\" }\nD = { required = false }\n",
         "pds = 1\n[secrets]\nSTRIPE_KEY = sk_live_hunter2\n",
         "[secrets]\nA = \"a\"\n",
         "\u{feff}pds = 1\n",
         "pds = 1\nproject = 5\n[run]\nprofile = 5\nconflict = 5\ninherit = 5\n",
         "pds = 1\n[run]\nprofile = \"a b\"\n[secrets]\nA = { key = \"a\", deliver = \"no\" }\n",
-        "pds = 1\nvars = 5\n[secrets]\nA = { key = \"a\", required = 1 }\n",
+        "pds = 1\nvars = 5\n[secrets]\nA = { key = \"a\", required = 1 }\n[compose]\nB = \"${C}\"\n",
         "",
+        // Everything at once; and as much as can be told where lines can't be read.
+        include_str!("../manifests/invalid/many.toml"),
+        include_str!("../manifests/invalid/many-lines.toml"),
+        "pds = 1\n[vars\nA = 5\n[secrets]\nPATH = 5\n",
+        "pds = 1\n[secret]\nDB = \"db\"\nPATH = \"p\"\n[compose]\nURL = \"${DB}${DC}\"\n",
+        "pds = 1\n[vars]\nPATH = \"x\"\n[secrets]\nPATH = { key = \"p\", deliver = \"hidden\" }\n\
+         LD_AUDIT = { key = \"k\", deliver = \"hidden\" }\nHTTP_PROXY = \"p\"\n",
     ];
     let sandbox = Sandbox::new();
     let mut text = String::new();
@@ -209,7 +216,8 @@ fn shown_on_stdout() -> String {
     let sandbox = sandbox.vault("default").vault("work");
     sandbox.set("a", "1").set_in("work", "b", "2");
     let folder = sandbox.path("w").canonicalize().unwrap();
-    sandbox.config(&format!("[lift.{folder:?}]\nvariables = [\"PATH\"]\n"));
+    let lifted = format!("[lift.{folder:?}]\nvariables = [\"PATH\", \"HOME\"]\n");
+    sandbox.config(&lifted);
     let manifest = "[vars]\nPATH = \"/usr/bin:/bin\"\n[secrets]\nA = \"a\"\n\
          B = { key = \"b\", profile = [\"work\", \"default\"], required = false }\n\
          MADE = { key = \"made\", generate = \"hex:32\" }\nPORT = { key = \"p\", default = \"80\" }\n\
@@ -238,7 +246,7 @@ fn shown_on_stdout() -> String {
         ));
         text += &shown_whole(&sandbox, &["explain", "HOME"]);
     }
-    sandbox.config("[acl.default.launcher]\nlist = [\"**\"]\n");
+    sandbox.config(&format!("{lifted}[acl.default.launcher]\nlist = [\"**\"]\n"));
     text += &shown_whole(&sandbox, &["explain"]);
     sandbox.config("histroy = 3\n[rat.ci]\n");
     // The rest is the machine's and the moment's.

@@ -202,14 +202,14 @@ fn of_manifest(
     format: Format,
     place: &place::Place,
 ) -> Result<(), Error> {
-    let manifest = match plan::manifest(options.manifest.as_ref()) {
+    let manifest = match run::asked::manifest(options.manifest.as_ref(), home) {
         Err(RunError::Manifest(ManifestError::NotFound)) => {
             return Err(CommandError::from(ExportError::NothingToExport).into());
         }
         manifest => manifest?,
     };
-    let mut plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
-    plan.refuse_variables(home)?;
+    let plan = Plan::new(Some(&manifest), &options.profile, &[]).map_err(RunError::from)?;
+    plan.warn();
     may_show(place, asker, options.yes)?;
     run::with_variables(&plan, asker, OsStr::new(COMMAND), |entries| {
         let named: Vec<Named<'_>> = entries.iter().filter_map(named_entry).collect();

@@ -7,7 +7,7 @@ use super::{Entry, Place, Takeover, is_there};
 use crate::{
     client::Asker,
     error::Error,
-    run::{manifest::Manifest, plan},
+    run::{asked, manifest::Manifest},
     secret::TrustProfileName,
 };
 
@@ -26,7 +26,9 @@ pub(in crate::commands) fn resume(
     if !asker.passwords().may_ask() || !is_there(folder) {
         return Ok(false);
     }
-    let Ok(manifest) = plan::manifest(Some(&manifest.to_owned())) else { return Ok(false) };
+    let Ok(manifest) = asked::unjudged_manifest(Some(&manifest.to_owned())) else {
+        return Ok(false);
+    };
     let Ok(mut takeover) = Takeover::read(folder) else { return Ok(false) };
     if manifest.profiles.as_slice() != std::slice::from_ref(profile)
         || !takeover.is_placed_by(&manifest)

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::run::manifest::Manifest;
+use crate::run::manifest::{Manifest, UNJUDGED};
 
 fn name(text: &str) -> VariableName {
     VariableName::new(text).unwrap()
@@ -47,7 +47,7 @@ impl Case<'_> {
             .map(|letter| format!("{letter} = ''\n"))
             .collect();
         let text = format!("pds = 1\n[vars]\n{declared}[compose]\n{}", self.compose);
-        let manifest = Manifest::parse(text.as_bytes(), "/p".as_ref(), 0).unwrap();
+        let manifest = Manifest::parse(text.as_bytes(), "/p".as_ref(), 0, UNJUDGED).unwrap();
         let environment = Environment::bind(Sources {
             inherited: &inherited,
             inherit: &self.inherit,

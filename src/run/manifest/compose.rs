@@ -1,6 +1,9 @@
 //! The order in which `[compose]` can be computed, if there is one.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{Composed, ProblemKind, template::Template, walk::Walk};
 use crate::mistake::nearest;
@@ -14,20 +17,17 @@ pub(super) fn in_order(walk: &mut Walk<'_>, templates: Vec<Raw<'_>>) -> Vec<Comp
     let mut places = Vec::new();
     let mut parsed = Vec::new();
     for (name, source, span) in templates {
-        match Template::parse(source) {
-            Ok(template) => {
-                places.push(Place::of(walk.text, source, span));
-                parsed.push(Composed { name, template });
-            }
-            Err(problems) => {
-                let place = Place::of(walk.text, source, span);
-                for (at, problem) in problems {
-                    walk.report(place.inside(at), problem);
-                }
-            }
+        let place = Place::of(walk.text, source, span);
+        let (template, problems) = Template::parse(source);
+        for (at, problem) in problems {
+            walk.report(place.inside(at), problem);
         }
+        places.push(place);
+        parsed.push(Composed { name, template });
     }
-    unknown_names(walk, &parsed, &places);
+    if walk.knows_all_names {
+        unknown_names(walk, &parsed, &places);
+    }
     let order = Sorting::of(&parsed, &places).run(walk);
     let mut parsed: Vec<_> = parsed.into_iter().map(Some).collect();
     order.into_iter().filter_map(|index| parsed[index].take()).collect()
@@ -36,10 +36,11 @@ pub(super) fn in_order(walk: &mut Walk<'_>, templates: Vec<Raw<'_>>) -> Vec<Comp
 fn unknown_names(walk: &mut Walk<'_>, parsed: &[Composed], places: &[Place]) {
     for (composed, place) in parsed.iter().zip(places) {
         for (name, at) in composed.template.references() {
-            if walk.declared.contains(name.as_str()) {
+            let there = [&walk.declared, &walk.misplaced];
+            if there.iter().any(|names| names.contains(name.as_str())) {
                 continue;
             }
-            let nearest = nearest(name, walk.declared.iter().copied()).map(str::to_owned);
+            let nearest = nearest(name, there.into_iter().flatten().copied()).map(str::to_owned);
             let kind = ProblemKind::UnknownName { name: name.to_string(), nearest };
             walk.report(place.inside(at), kind);
         }
@@ -73,7 +74,7 @@ impl Place {
 /// right, an overflowing stack is not.
 struct Sorting<'c> {
     names: Vec<&'c VariableName>,
-    /// For each template, which others it needs, and where it says so.
+    /// For each template, which others it needs, and where it says so first.
     needs: Vec<Vec<(usize, Range<usize>)>>,
     state: Vec<State>,
 }
@@ -90,9 +91,10 @@ impl<'c> Sorting<'c> {
         let index: BTreeMap<_, _> =
             composed.iter().enumerate().map(|(i, c)| (&c.name, i)).collect();
         let needs = composed.iter().zip(places).map(|(composed, place)| {
+            let mut seen = BTreeSet::new();
             let references = composed.template.references();
             let known = |(name, at)| Some((*index.get(name)?, place.inside(at)));
-            references.filter_map(known).collect()
+            references.filter_map(known).filter(|(needed, _)| seen.insert(*needed)).collect()
         });
         Self {
             names: composed.iter().map(|c| &c.name).collect(),

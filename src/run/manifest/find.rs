@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Invalid, MANIFEST_MAX_BYTES, Manifest};
+use super::{Invalid, Lifted, MANIFEST_MAX_BYTES, Manifest};
 use crate::say::{escaped, quoted};
 
 /// What a manifest's file is called.
@@ -112,7 +112,12 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::NotFound`], or whatever is wrong with the first one found: a bad
     /// manifest is never passed over for one further up.
-    pub fn find(start: &Path, home: Option<&Path>, user: u32) -> Result<Self, ManifestError> {
+    pub fn find(
+        start: &Path,
+        home: Option<&Path>,
+        user: u32,
+        lifted: Lifted<'_>,
+    ) -> Result<Self, ManifestError> {
         let owner = |folder: &Path| fs::metadata(folder).map(|m| m.uid()).ok();
         let start_owner = owner(start);
         for folder in start.ancestors() {
@@ -121,7 +126,7 @@ impl Manifest {
             }
             let path = folder.join(FILE_NAME);
             match open(&path) {
-                Ok(file) => return read(file, path, user),
+                Ok(file) => return read(file, path, user, lifted),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unreadable(path, error)),
             }
@@ -137,10 +142,10 @@ impl Manifest {
     ///
     /// # Errors
     /// Whatever keeps it from being used.
-    pub fn load(path: &Path, user: u32) -> Result<Self, ManifestError> {
+    pub fn load(path: &Path, user: u32, lifted: Lifted<'_>) -> Result<Self, ManifestError> {
         let file = open(path).map_err(|error| unreadable(path.to_owned(), error))?;
         let path = Self::path_of(path).map_err(|error| unreadable(path.to_owned(), error))?;
-        read(file, path, user)
+        read(file, path, user, lifted)
     }
 
     /// The path that a manifest named `path` has, or would have if it were there: its folder
@@ -170,7 +175,12 @@ fn unreadable(path: PathBuf, source: io::Error) -> ManifestError {
 }
 
 /// Everything that is checked is checked of the open file: its name may lead elsewhere by now.
-fn read(file: File, path: PathBuf, user: u32) -> Result<Manifest, ManifestError> {
+fn read(
+    file: File,
+    path: PathBuf,
+    user: u32,
+    lifted: Lifted<'_>,
+) -> Result<Manifest, ManifestError> {
     let metadata = match file.metadata() {
         Ok(metadata) => metadata,
         Err(source) => return Err(ManifestError::Unreadable { path, source }),
@@ -195,7 +205,7 @@ fn read(file: File, path: PathBuf, user: u32) -> Result<Manifest, ManifestError>
     if bytes.len() > MANIFEST_MAX_BYTES {
         return Err(ManifestError::TooLarge(path)); // it grew meanwhile
     }
-    Ok(Manifest::parse(&bytes, &path, metadata.uid())?)
+    Ok(Manifest::parse(&bytes, &path, metadata.uid(), lifted)?)
 }
 
 #[cfg(test)]
@@ -205,7 +215,7 @@ mod tests {
         net::UnixListener,
     };
 
-    use super::*;
+    use super::{super::UNJUDGED, *};
 
     fn sandbox() -> (tempfile::TempDir, PathBuf, u32) {
         let home = tempfile::tempdir().unwrap();
@@ -227,7 +237,8 @@ mod tests {
         let (_keep, home, user) = sandbox();
         let (outer, inner) = (write(&home, "pds = 1"), write(&home.join("a/b"), "pds = 1"));
         fs::create_dir_all(home.join("a/b/c")).unwrap();
-        let found = |start: &str| Manifest::find(&home.join(start), Some(&home), user).unwrap();
+        let found =
+            |start: &str| Manifest::find(&home.join(start), Some(&home), user, UNJUDGED).unwrap();
         assert_eq!(found("a/b/c").path, inner);
         assert_eq!(found("a/b").directory, home.join("a/b"));
         assert_eq!(found("a").path, outer);
@@ -239,8 +250,9 @@ mod tests {
         write(&home, "pds = 1");
         fs::create_dir_all(home.join("repo/.git")).unwrap();
         fs::create_dir_all(home.join("repo/src")).unwrap();
-        let find =
-            |start: &str, end: &str| Manifest::find(&home.join(start), Some(&home.join(end)), user);
+        let find = |start: &str, end: &str| {
+            Manifest::find(&home.join(start), Some(&home.join(end)), user, UNJUDGED)
+        };
         assert!(matches!(find("repo/src", ""), Err(ManifestError::NotFound)));
         let own = write(&home.join("repo"), "pds = 1");
         assert_eq!(find("repo/src", "").unwrap().path, own);
@@ -253,7 +265,7 @@ mod tests {
         let (_keep, home, user) = sandbox();
         write(&home, "pds = 1");
         write(&home.join("a"), "pds = 2");
-        let found = Manifest::find(&home.join("a"), Some(&home), user);
+        let found = Manifest::find(&home.join("a"), Some(&home), user, UNJUDGED);
         assert!(matches!(found, Err(ManifestError::Invalid(_))), "{found:?}");
     }
 
@@ -263,18 +275,21 @@ mod tests {
         let real = write(&home.join("real"), "pds = 1");
         let path = home.join(FILE_NAME);
         symlink(&real, &path).unwrap();
-        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::SymbolicLink(_))));
+        assert!(matches!(
+            Manifest::load(&path, user, UNJUDGED),
+            Err(ManifestError::SymbolicLink(_))
+        ));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
+        assert!(matches!(Manifest::load(&path, user, UNJUDGED), Err(ManifestError::NotAFile(_))));
         fs::remove_dir(&path).unwrap();
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
+        assert!(matches!(Manifest::load(&path, user, UNJUDGED), Err(ManifestError::NotAFile(_))));
         fs::remove_file(&path).unwrap();
         let _socket = UnixListener::bind(&path).unwrap();
-        assert!(matches!(Manifest::load(&path, user), Err(ManifestError::NotAFile(_))));
+        assert!(matches!(Manifest::load(&path, user, UNJUDGED), Err(ManifestError::NotAFile(_))));
         for device in ["/dev/zero", "/dev/null"] {
-            let refused = Manifest::load(Path::new(device), user);
+            let refused = Manifest::load(Path::new(device), user, UNJUDGED);
             assert!(matches!(refused, Err(ManifestError::NotAFile(_))), "{refused:?}");
         }
     }
@@ -285,14 +300,18 @@ mod tests {
         let path = write(&home, "pds = 1");
         for (mode, fine) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let refused =
-                matches!(Manifest::load(&path, user), Err(ManifestError::WritableByOthers(_)));
+            let refused = matches!(
+                Manifest::load(&path, user, UNJUDGED),
+                Err(ManifestError::WritableByOthers(_))
+            );
             assert_eq!(refused, !fine, "{mode:o}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let foreign = user != ROOT; // root's own is anybody's to read
-        let refused =
-            matches!(Manifest::load(&path, user + 1), Err(ManifestError::ForeignOwner(_)));
+        let refused = matches!(
+            Manifest::load(&path, user + 1, UNJUDGED),
+            Err(ManifestError::ForeignOwner(_))
+        );
         assert_eq!(refused, foreign);
     }
 
@@ -301,10 +320,13 @@ mod tests {
         let (_keep, home, user) = sandbox();
         let text = "pds = 1\n#";
         let path = write(&home, &format!("{text}{}", "x".repeat(MANIFEST_MAX_BYTES - text.len())));
-        assert!(Manifest::load(&path, user).is_ok());
+        assert!(Manifest::load(&path, user, UNJUDGED).is_ok());
         for len in [MANIFEST_MAX_BYTES as u64 + 1, 1 << 30] {
             OpenOptions::new().write(true).open(&path).unwrap().set_len(len).unwrap();
-            assert!(matches!(Manifest::load(&path, user), Err(ManifestError::TooLarge(_))));
+            assert!(matches!(
+                Manifest::load(&path, user, UNJUDGED),
+                Err(ManifestError::TooLarge(_))
+            ));
         }
     }
 

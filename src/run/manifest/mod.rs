@@ -14,11 +14,11 @@ mod problem;
 mod template;
 mod walk;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     secret::TrustProfileName,
-    variable::{VariableName, pattern::NamePattern},
+    variable::{VariableName, pattern::NamePattern, refused::Listed},
 };
 
 pub use find::{FILE_NAME, ManifestError};
@@ -60,7 +60,21 @@ pub struct Manifest {
     pub secrets: Vec<SecretReference>,
     /// Values made of others, each after those that it is made of.
     pub compose: Vec<Composed>,
+    /// Variables that it sets and the person should know about, each with why.
+    pub warned: Vec<(VariableName, Listed)>,
+    /// What the user's config lifts for its project; empty unless that matters.
+    pub lifted: Vec<String>,
+    /// The variables that it sets and may not, each in its place. Whoever sets any, or
+    /// approves of it, has to look.
+    pub refused: Option<Box<Invalid>>,
 }
+
+/// What the user's config lifts for the project in a folder, for whom it matters. `None`
+/// where nobody can tell; then no variable is refused.
+pub type Lifted<'l> = &'l dyn Fn(&Path) -> Option<Vec<String>>;
+
+/// No variable is refused: for what a manifest says, whoever may have it.
+pub const UNJUDGED: Lifted<'static> = &|_| None;
 
 /// A variable, and the key whose value it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,13 +9,22 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Conflict, Delivery, Inherit, Invalid, Manifest, PROJECT_MAX_BYTES, ProblemKind,
-    SecretReference, compose, walk::Walk,
+    Conflict, Delivery, Inherit, Invalid, Lifted, Manifest, PROJECT_MAX_BYTES, ProblemKind,
+    SecretReference, compose,
+    problem::Found,
+    walk::{Variable, Walk},
 };
 use crate::{
-    mistake::text::{Name, Value, in_order, parse},
+    mistake::{
+        Kind, nearest,
+        text::{Broken, Name, Value, in_order, parse},
+    },
     secret::{TrustProfileName, validate_secret_key},
-    variable::{VariableName, pattern::NamePattern},
+    variable::{
+        VariableName,
+        pattern::NamePattern,
+        refused::{Verdict, judge},
+    },
 };
 
 pub(super) const FIELDS: [&str; 2] = ["pds", "project"];
@@ -26,10 +35,17 @@ pub(super) const SECRET_FIELDS: [&str; 7] =
 
 impl Manifest {
     /// Reads `bytes`, the whole of the manifest `path`, which `owner` (a user id) owns.
+    /// Variables that may not be set are told in [`Manifest::refused`].
     ///
     /// # Errors
-    /// [`Invalid`], with every problem. Bytes of any kind get an answer: nothing panics.
-    pub fn parse(bytes: &[u8], path: &Path, owner: u32) -> Result<Self, Invalid> {
+    /// [`Invalid`], with every problem, and every variable that may not be set. Bytes of any
+    /// kind get an answer: nothing panics.
+    pub fn parse(
+        bytes: &[u8],
+        path: &Path,
+        owner: u32,
+        lifted: Lifted<'_>,
+    ) -> Result<Self, Invalid> {
         let invalid = |text: &str, found| Invalid::new(path.to_owned(), text, found);
         let text = str::from_utf8(bytes).map_err(|error| {
             let at = error.valid_up_to();
@@ -39,11 +55,33 @@ impl Manifest {
         if text.starts_with('\u{feff}') {
             return Err(invalid(text, vec![(0..3, ProblemKind::ByteOrderMark)]));
         }
-        let document = parse(text).map_err(|wrong| {
-            let syntax = |(at, words)| (at, ProblemKind::Syntax(words));
-            invalid(text, wrong.into_iter().map(syntax).collect())
-        })?;
-        let mut manifest = Self {
+        let mut manifest = Self::new(path, owner);
+        let (mut found, refused) = match parse(text) {
+            Ok(document) => found_in(text, document.get_ref(), &mut manifest, lifted),
+            Err(Broken { wrong, rest }) => {
+                let rest = rest.as_deref().map(parse);
+                let (mut found, refused) = match &rest {
+                    Some(Ok(rest)) => found_in(text, rest.get_ref(), &mut manifest, lifted),
+                    _ => Default::default(),
+                };
+                found.retain(|(_, kind)| !kind.is_absence());
+                let syntax = |(at, words)| (at, ProblemKind::Syntax(words));
+                found.extend(wrong.into_iter().map(syntax));
+                (found, refused)
+            }
+        };
+        if found.is_empty() {
+            let is_refused = !refused.is_empty();
+            manifest.refused = is_refused.then(|| Box::new(invalid(text, refused)));
+            return Ok(manifest);
+        }
+        found.extend(refused);
+        Err(invalid(text, found))
+    }
+
+    /// One that asks for nothing.
+    fn new(path: &Path, owner: u32) -> Self {
+        Self {
             path: path.to_owned(),
             directory: path.parent().unwrap_or(path).to_owned(),
             owner,
@@ -54,16 +92,50 @@ impl Manifest {
             vars: Vec::new(),
             secrets: Vec::new(),
             compose: Vec::new(),
-        };
-        let mut walk = Walk::new(text);
-        walk.document(document.get_ref(), &mut manifest);
-        if walk.found.is_empty() { Ok(manifest) } else { Err(invalid(text, walk.found)) }
+            warned: Vec::new(),
+            lifted: Vec::new(),
+            refused: None,
+        }
     }
+}
+
+/// What is wrong with `document`; and of the variables that it sets those that may not be.
+fn found_in<'v>(
+    text: &'v str,
+    document: &'v DeTable<'v>,
+    manifest: &mut Manifest,
+    lifted: Lifted<'_>,
+) -> (Vec<Found>, Vec<Found>) {
+    let mut walk = Walk::new(text);
+    walk.document(document, manifest);
+    manifest.warned = walk.warned;
+    // Only now is the config worth reading.
+    let lifted = if walk.refused.is_empty() { None } else { lifted(&manifest.directory) };
+    let Some(lifted) = lifted else { return (walk.found, Vec::new()) };
+    manifest.lifted = lifted;
+    let is_refused = |name: &str| matches!(judge(name, &manifest.lifted), Verdict::Refused(_));
+    let refused = walk.refused.into_iter().filter(|(_, one)| is_refused(&one.name));
+    (walk.found, refused.map(|(at, one)| (at, one.into())).collect())
+}
+
+/// Whether a secret is no variable, or nobody can tell, because what it says of its
+/// delivery is wrong.
+fn is_hidden(secret: &Value<'_>) -> bool {
+    let DeValue::Table(table) = secret.get_ref() else { return false };
+    let is_env = |value: &Value<'_>| value.get_ref().as_str() == Some("env");
+    table.get("deliver").map_or(has(table, "deliver", &SECRET_FIELDS), |value| !is_env(value))
+}
+
+/// Whether `table` has the field, or one of a wrong name that is told to be meant for it.
+fn has(table: &DeTable<'_>, field: &str, known: &[&'static str]) -> bool {
+    let is_meant =
+        |name: &str| !known.contains(&name) && nearest(name, known.iter().copied()) == Some(field);
+    table.contains_key(field) || table.keys().any(|name| is_meant(name.get_ref()))
 }
 
 impl<'v> Walk<'v> {
     fn document(&mut self, document: &'v DeTable<'v>, manifest: &mut Manifest) {
-        if !document.contains_key("pds") {
+        if !has(document, "pds", &FIELDS) {
             self.report(0..0, ProblemKind::NoVersion);
         }
         let mut templates = Vec::new();
@@ -73,21 +145,24 @@ impl<'v> Walk<'v> {
                 "project" => manifest.project = self.project(value),
                 "run" => self.run(value, manifest),
                 "vars" => {
-                    for (name, value) in self.variables(value) {
-                        let text = self.value(value);
-                        manifest.vars.extend(name.zip(text.map(str::to_owned)));
+                    for variable in self.variables(value) {
+                        self.judge(&variable);
+                        let text = self.value(variable.value);
+                        manifest.vars.extend(variable.name.zip(text.map(str::to_owned)));
                     }
                 }
                 "secrets" => {
-                    for (name, value) in self.variables(value) {
-                        let secret = self.secret(name, value);
+                    for variable in self.variables(value) {
+                        let secret = self.secret(&variable);
                         manifest.secrets.extend(secret);
                     }
                 }
                 "compose" => {
-                    for (name, value) in self.variables(value) {
-                        let source = self.value(value);
-                        templates.extend(name.zip(source).map(|(n, s)| (n, s, value.span())));
+                    for variable in self.variables(value) {
+                        self.judge(&variable);
+                        let source = self.value(variable.value);
+                        let at = variable.value.span();
+                        templates.extend(variable.name.zip(source).map(|(n, s)| (n, s, at)));
                     }
                 }
                 _ => self.unknown_at_top(name, value),
@@ -146,12 +221,12 @@ impl<'v> Walk<'v> {
         Inherit::Only(patterns)
     }
 
-    fn secret(
-        &mut self,
-        name: Option<VariableName>,
-        value: &'v Value<'v>,
-    ) -> Option<SecretReference> {
-        let variable = name.or_else(|| VariableName::new("_").ok())?;
+    fn secret(&mut self, of: &Variable<'v>) -> Option<SecretReference> {
+        let value = of.value;
+        if !is_hidden(value) {
+            self.judge(of);
+        }
+        let variable = of.name.clone().or_else(|| VariableName::new("_").ok())?;
         let mut secret = SecretReference {
             variable,
             key: String::new(),
@@ -173,7 +248,7 @@ impl<'v> Walk<'v> {
         for (name, value) in in_order(table) {
             self.secret_field(name, value, &mut secret);
         }
-        if !table.contains_key("key") {
+        if !has(table, "key", &SECRET_FIELDS) {
             self.report(value.span(), ProblemKind::NoKey);
         }
         if table.contains_key("generate") && table.contains_key("default") {

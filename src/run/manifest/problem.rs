@@ -6,7 +6,7 @@ use super::{generate::InvalidGenerate, template::TemplateProblem};
 use crate::{
     mistake::{self, text::quoted},
     secret::{InvalidKey, InvalidProfile},
-    variable::{InvalidVariable, pattern::InvalidPattern},
+    variable::{InvalidVariable, pattern::InvalidPattern, refused::RefusedVariable},
 };
 
 /// One thing that is wrong. None of the texts holds a value.
@@ -111,12 +111,26 @@ pub enum ProblemKind {
         /// The nearest right name.
         nearest: Option<String>,
     },
+    /// A variable that may not be set.
+    #[error(transparent)]
+    Refused(#[from] RefusedVariable),
     /// Templates that need each other.
     #[error("this makes a circle: {}", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" → "))]
     Cycle(Vec<String>),
 }
 
 impl mistake::Kind for ProblemKind {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "variable-refused",
+            _ => "manifest-invalid",
+        }
+    }
+
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::NoVersion | Self::NoKey | Self::UnknownName { .. })
+    }
+
     fn hint(&self) -> Option<String> {
         let nearest = |name: &dyn fmt::Display| Some(format!("did you mean `{name}`?"));
         match self {
@@ -131,6 +145,7 @@ impl mistake::Kind for ProblemKind {
             Self::Template(TemplateProblem::LoneDollar) => {
                 Some("write `$$` for a dollar sign".to_owned())
             }
+            Self::Refused(refused) => refused.hint(),
             Self::NoVersion => Some("put `pds = 1` on the first line".to_owned()),
             Self::WrongType { expected: "a string", .. } => Some("put it in quotes".to_owned()),
             Self::UnknownName { nearest: None, .. } => Some(

@@ -84,11 +84,9 @@ pub enum TemplateProblem {
 pub(super) type Found = (Range<usize>, TemplateProblem);
 
 impl Template {
-    /// Splits `source` into its segments.
-    ///
-    /// # Errors
-    /// Every problem with its place in `source`.
-    pub(super) fn parse(source: &str) -> Result<Self, Vec<Found>> {
+    /// Splits `source` into its segments; beside it every problem with its place in `source`.
+    /// The names that it takes values from are known in spite of them.
+    pub(super) fn parse(source: &str) -> (Self, Vec<Found>) {
         let (mut segments, mut problems) = (Vec::new(), Vec::new());
         let mut literal = String::new();
         let mut at = 0;
@@ -117,10 +115,7 @@ impl Template {
         if !literal.is_empty() {
             segments.push(Segment::Literal(literal));
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(Self { source: source.to_owned(), segments })
+        (Self { source: source.to_owned(), segments }, problems)
     }
 
     /// The names that it takes values from, and where in its text.
@@ -168,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_template_is_text_and_values_in_order() {
-        let template = Template::parse("pg://a:${PW|urlencode}@${HOST}/b$$").unwrap();
+        let (template, problems) = Template::parse("pg://a:${PW|urlencode}@${HOST}/b$$");
+        assert_eq!(problems, []);
         let text = |text: &str| Segment::Literal(text.to_owned());
         assert_eq!(
             template.segments,
@@ -180,13 +176,15 @@ mod tests {
                 text("/b$"),
             ]
         );
-        assert_eq!(Template::parse("").unwrap().segments, []);
+        assert_eq!(Template::parse("").0.segments, []);
     }
 
     #[test]
     fn each_mistake_is_found_in_its_place() {
         use TemplateProblem::*;
-        let problems = Template::parse("$x ${} ${A|base46|Json|} ${A").unwrap_err();
+        let (template, problems) = Template::parse("$x ${} ${A|base46|Json|} ${A");
+        let names: Vec<_> = template.references().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["A"], "it is known in spite of its filters");
         assert_eq!(
             problems,
             [
@@ -208,7 +206,7 @@ mod tests {
 
         #[test]
         fn what_is_escaped_comes_back(text in any::<String>()) {
-            let template = Template::parse(&text.replace('$', "$$")).unwrap();
+            let (template, _) = Template::parse(&text.replace('$', "$$"));
             let literal = |s: Segment| match s { Segment::Literal(l) => l, _ => String::new() };
             prop_assert_eq!(template.segments.into_iter().map(literal).collect::<String>(), text);
         }

@@ -30,13 +30,21 @@ DATABASE_URL = "postgres://app:${DB_PASSWORD|urlencode}@${DB_HOST}/billing"
 "#;
 
 fn parse(text: impl AsRef<[u8]>) -> Result<Manifest, Invalid> {
-    Manifest::parse(text.as_ref(), Path::new("/p/pds.toml"), 1000)
+    Manifest::parse(text.as_ref(), Path::new("/p/pds.toml"), 1000, UNJUDGED)
 }
 
 /// Line, column and message of every problem.
 fn problems(text: impl AsRef<[u8]>) -> Vec<(usize, usize, String)> {
     let problems = parse(text).expect_err("this manifest has problems").mistakes;
     problems.into_iter().map(|p| (p.line, p.column, p.kind.to_string())).collect()
+}
+
+/// The same, where nothing is lifted.
+fn refused_too(text: &str) -> Vec<(usize, usize, String)> {
+    let path = Path::new("/p/pds.toml");
+    let read = Manifest::parse(text.as_bytes(), path, 1000, &|_| Some(Vec::new()));
+    let invalid = read.map(|manifest| *manifest.refused.unwrap()).unwrap_or_else(|invalid| invalid);
+    invalid.mistakes.into_iter().map(|p| (p.line, p.column, p.kind.to_string())).collect()
 }
 
 #[test]
@@ -117,7 +125,6 @@ allow = "all"
         (10, 1, "a variable has 1 to 128 letters, digits and `_`, and starts with no digit"),
         (11, 7, "a variable's value can't hold a NUL"),
         (13, 5, "a key has no empty segment: no leading, trailing or double `/`"),
-        (14, 5, "a secret needs a `key`"),
         (14, 18, "`true` or `false` is expected here, this is a string"),
         (14, 25, "there is no field `kee` of a secret"),
         (15, 1, "`PORT` is set twice"),
@@ -125,6 +132,7 @@ allow = "all"
         (16, 31, "`hex`, `base64` and `base64url` take 8 to 4096 random bytes"),
         (17, 5, "a key, or a table with one, is expected here, this is an integer"),
         (19, 6, "a single `$` means nothing here"),
+        (19, 6, "`PROT` is not in this manifest"),
         (19, 6, "there is no such filter"),
     ];
     let expected = expected.map(|(line, column, text)| (line, column, text.to_owned()));
@@ -146,6 +154,105 @@ fn a_template_asks_for_known_names_and_in_no_circle() {
 }
 
 #[test]
+fn no_mistake_is_told_that_is_but_the_consequence_of_another() {
+    for (text, only) in [
+        ("psd = 1\n", "there is no field `psd` outside the tables"),
+        (
+            "pds = 1\n[secret]\nA = 'a'\n[compose]\nB = '${A}'\n",
+            "there is no table `secret` in a manifest",
+        ),
+        (
+            "pds = 1\n[secrets]\nA = { kye = 'a' }\n[compose]\nB = '${A}'\n",
+            "there is no field `kye` of a secret",
+        ),
+        (
+            "pds = 1\nvars = 5\n[compose]\nB = '${A}'\n",
+            "a table is expected here, this is an integer",
+        ),
+        (
+            "pds = 1\n[vars]\nA = 5\n[compose]\nB = '${A}'\n",
+            "a string is expected here, this is an integer",
+        ),
+        (
+            "pds = 1\n[compose]\nA = '${B}${B}'\nB = '${A}${A}'\n",
+            "this makes a circle: `A` → `B` → `A`",
+        ),
+        (
+            "pds = 1\n[secrets]\nPATH = { key = 'k', delivr = 'hidden' }\n",
+            "there is no field `delivr` of a secret",
+        ),
+        (
+            "pds = 1\n[secrets]\nPATH = { key = 'k', deliver = 'hiden' }\n",
+            "`env` or `hidden` is expected here",
+        ),
+        (
+            "pds = 1\n[secrets]\nA = b\n[compose]\nC = '${A}'\n",
+            "string values must be quoted, expected literal string",
+        ),
+        ("pds = one\n[vars]\nB = 'b'\n", "string values must be quoted, expected literal string"),
+    ] {
+        let found: Vec<_> = refused_too(text).into_iter().map(|(_, _, text)| text).collect();
+        assert_eq!(found, [only], "{text}");
+    }
+}
+
+#[test]
+fn two_places_that_look_alike_are_told_once() {
+    let text = "pds = 1\n[compose]\nA = 'a ${B|x} ${B|y} ${C}'\n";
+    let expected =
+        ["`B` is not in this manifest", "there is no such filter", "`C` is not in this manifest"];
+    let mut found: Vec<_> = problems(text).into_iter().map(|(_, _, text)| text).collect();
+    found.sort_unstable();
+    let mut expected = expected.map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_hides_no_other() {
+    let text =
+        "pds = 1\n[secrets]\nA = b\nC = { kee = 'c' }\nC = 'd'\nE = \"e\n[vars]\nPATH = '/x'\n";
+    let found: Vec<_> = refused_too(text).into_iter().map(|(line, ..)| line).collect();
+    assert_eq!(found, [3, 4, 5, 6, 8]);
+    // Where a table begins that can't be read, nobody knows what belongs to it.
+    for text in ["pds = 1\n[vars\nA = 5\nB = c\n", "pds = 1\n[vars]\nA = 5\n[vars]\nB = 5\n"] {
+        let found = refused_too(text);
+        assert!(
+            found.iter().all(|(_, _, text)| !text.contains("a string is expected")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_may_not_be_set_is_told_in_its_place_unless_it_is_lifted() {
+    let text = "pds = 1\n[vars]\nPATH = 'x'\nLD_AUDIT = 'x'\nHTTP_PROXY = 'x'\n[secrets]\n\
+                NODE_OPTIONS = { key = 'k', deliver = 'hidden' }\nHOME = { key = 'k', deliver = 'env' }\n\
+                [compose]\nBASH_ENV = 'x'\n";
+    let lifting = |lifted: &[&str]| {
+        let lifted: Vec<_> = lifted.iter().map(|&name| name.to_owned()).collect();
+        let read = |text: &str| {
+            Manifest::parse(text.as_bytes(), Path::new("/p/pds.toml"), 0, &|folder| {
+                assert_eq!(folder, Path::new("/p"));
+                Some(lifted.clone())
+            })
+        };
+        let manifest = read(text).unwrap();
+        let warned: Vec<_> = manifest.warned.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(warned, ["HTTP_PROXY"]);
+        let refused = manifest.refused.map(|refused| refused.mistakes).unwrap_or_default();
+        // Beside another mistake it is one of several.
+        let all = read(&format!("{text}[run]\nx = 1\n")).unwrap_err().mistakes;
+        assert_eq!(all[..refused.len()], refused);
+        assert_eq!(all.len(), refused.len() + 1);
+        refused.iter().map(|mistake| (mistake.line, mistake.column)).collect::<Vec<_>>()
+    };
+    assert_eq!(lifting(&[]), [(3, 1), (4, 1), (8, 1), (10, 1)]);
+    assert_eq!(lifting(&["PATH", "HOME", "BASH_*", "LD_AUDIT"]), [(4, 1), (10, 1)]);
+    assert!(parse(text).unwrap().refused.is_none(), "nobody could tell what is lifted");
+}
+
+#[test]
 fn a_chain_of_templates_as_long_as_a_manifest_can_be_is_no_trouble() {
     let mut text = "pds = 1\n[compose]\nN0 = ''\n".to_owned();
     for n in 1..MANIFEST_MAX_ENTRIES {
@@ -161,12 +268,6 @@ fn a_problem_is_shown_as_rustc_shows_it_and_without_values() {
     let text = "pds = 1\n[secrets]\nSTRIPE_KEY = { kee = \"sk_live_hunter2\" } # hunter2\n";
     let shown = parse(text).unwrap_err().to_string();
     let expected = "\
-error: a secret needs a `key`
- --> /p/pds.toml:3:14
-  |
-3 | STRIPE_KEY = { kee = \"***\" }
-  |              ^^^^^^^^^^^^^^^
-
 error: there is no field `kee` of a secret
  --> /p/pds.toml:3:16
   |

@@ -15,8 +15,20 @@ use crate::{
         nearest,
         text::{Name, Value, in_order, showable, type_of},
     },
-    variable::VariableName,
+    variable::{
+        VariableName,
+        refused::{Listed, NOTHING_LIFTED, RefusedVariable, Verdict, judge},
+    },
 };
+
+/// An entry of a table of variables.
+pub(super) struct Variable<'v> {
+    /// Its name, if it can be one.
+    pub(super) name: Option<VariableName>,
+    /// Where that is.
+    pub(super) at: Range<usize>,
+    pub(super) value: &'v Value<'v>,
+}
 
 pub(super) struct Walk<'i> {
     pub(super) text: &'i str,
@@ -24,12 +36,30 @@ pub(super) struct Walk<'i> {
     /// Every name that any table sets, well-formed or not otherwise: what is wrong with a
     /// value is no reason to tell a template that its name doesn't exist.
     pub(super) declared: BTreeSet<&'i str>,
+    /// Every name in a table that the format doesn't have: a template that takes a value
+    /// from there is right as soon as the table's name is.
+    pub(super) misplaced: BTreeSet<&'i str>,
+    /// Whether `declared` has them all. If not, nobody can tell which name is nowhere.
+    pub(super) knows_all_names: bool,
+    /// Variables that may not be set unless the user's config lifts them.
+    pub(super) refused: Vec<(Range<usize>, RefusedVariable)>,
+    /// Variables that may be set, and that the person should know about.
+    pub(super) warned: Vec<(VariableName, Listed)>,
     entries: usize,
 }
 
 impl<'v> Walk<'v> {
     pub(super) fn new(text: &'v str) -> Self {
-        Self { text, found: Vec::new(), declared: BTreeSet::new(), entries: 0 }
+        Self {
+            text,
+            found: Vec::new(),
+            declared: BTreeSet::new(),
+            misplaced: BTreeSet::new(),
+            knows_all_names: true,
+            refused: Vec::new(),
+            warned: Vec::new(),
+            entries: 0,
+        }
     }
 
     pub(super) fn report(&mut self, at: Range<usize>, kind: impl Into<ProblemKind>) {
@@ -38,16 +68,13 @@ impl<'v> Walk<'v> {
 
     /// The entries of a table of variables. Names that can't be one are reported and
     /// come as `None`, so that their values are looked at all the same.
-    pub(super) fn variables(
-        &mut self,
-        value: &'v Value<'v>,
-    ) -> Vec<(Option<VariableName>, &'v Value<'v>)> {
-        let Some(table) = self.table(value) else {
+    pub(super) fn variables(&mut self, value: &'v Value<'v>) -> Vec<Variable<'v>> {
+        let table = self.table(value);
+        let table = table.filter(|table| self.room_for(table.len(), value.span()));
+        let Some(table) = table else {
+            self.knows_all_names = false;
             return Vec::new();
         };
-        if !self.room_for(table.len(), value.span()) {
-            return Vec::new();
-        }
         let mut variables = Vec::with_capacity(table.len());
         for (name, value) in in_order(table) {
             let variable = VariableName::new(name.get_ref());
@@ -57,9 +84,25 @@ impl<'v> Walk<'v> {
                 self.report(name.span(), ProblemKind::SetTwice(variable.to_string()));
             }
             let variable = variable.map_err(|error| self.report(name.span(), error));
-            variables.push((variable.ok(), value));
+            variables.push(Variable { name: variable.ok(), at: name.span(), value });
         }
         variables
+    }
+
+    /// Whether `variable`, which the command would get, may be set.
+    pub(super) fn judge(&mut self, variable: &Variable<'v>) {
+        let Some(name) = &variable.name else { return };
+        match judge(name, NOTHING_LIFTED) {
+            Verdict::Allowed => {}
+            Verdict::Warned(listed) => self.warned.push((name.clone(), listed)),
+            Verdict::Refused(listed) => {
+                // Set twice, it is refused once.
+                if !self.refused.iter().any(|(_, known)| known.name == *name) {
+                    let refused = RefusedVariable { name: name.clone(), listed };
+                    self.refused.push((variable.at.clone(), refused));
+                }
+            }
+        }
     }
 
     fn room_for(&mut self, entries: usize, at: Range<usize>) -> bool {
@@ -140,10 +183,11 @@ impl<'v> Walk<'v> {
         self.report(value.span(), ProblemKind::WrongType { expected, found });
     }
 
-    pub(super) fn unknown_at_top(&mut self, name: &Name<'_>, value: &Value<'_>) {
-        if !matches!(value.get_ref(), DeValue::Table(_)) {
+    pub(super) fn unknown_at_top(&mut self, name: &Name<'_>, value: &'v Value<'v>) {
+        let DeValue::Table(table) = value.get_ref() else {
             return self.unknown_field(name, "outside the tables", &FIELDS);
-        }
+        };
+        self.misplaced.extend(table.keys().map(|name| name.get_ref().as_ref()));
         let nearest = nearest(name.get_ref(), TABLES);
         let kind = ProblemKind::UnknownTable { name: showable(name.get_ref()), nearest };
         self.report(name.span(), kind);
