@@ -242,6 +242,40 @@ pub fn print(data: &[u8]) -> io::Result<()> {
     File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(data)
 }
 
+/// A line of a report. On a terminal it is broken at [`COLUMNS_MAX`], and what goes on below
+/// stands behind `indent`; a file or a pipe gets it as one line.
+#[must_use]
+pub fn report_line(line: &str, indent: usize) -> String {
+    let line = if is_page() { folded(line, indent) } else { line.to_owned() };
+    line + "\n"
+}
+
+/// Whether reports go to a terminal.
+#[must_use]
+pub fn is_page() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Broken where there is a blank, as late as one fits. Blanks in a row, which make columns,
+/// are kept within a line.
+#[must_use]
+pub fn folded(line: &str, indent: usize) -> String {
+    let (mut text, mut columns) = (String::with_capacity(line.len()), 0);
+    let mut is_blank = true;
+    for word in line.split_inclusive(' ') {
+        let len = word.trim_end().chars().count();
+        if columns + len > COLUMNS_MAX && !is_blank && len > 0 {
+            text.truncate(text.trim_end().len());
+            text.push_str(&format!("\n{:indent$}", ""));
+            columns = indent;
+        }
+        text.push_str(word);
+        columns += word.chars().count();
+        is_blank &= len == 0;
+    }
+    text
+}
+
 /// Whether a person sees what goes to standard error.
 #[must_use]
 pub fn is_seen() -> bool {
@@ -382,6 +416,19 @@ mod tests {
         let line = json_line(&value);
         assert_eq!(line, "{\"a\\u009b\":\"\\n\\u007f\\u202e\\udb40\\udc41é\\\"\"}\n");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+    }
+
+    #[test]
+    fn a_line_of_a_report_is_folded_at_blanks_and_its_columns_stay() {
+        let words = "word ".repeat(30);
+        let shown = folded(&format!("name     {words}"), 9);
+        let lines: Vec<_> = shown.lines().collect();
+        assert!(lines.len() == 3 && lines.iter().all(|l| l.chars().count() <= 80), "{shown}");
+        assert!(lines[1..].iter().all(|line| line.starts_with("         word")), "{shown}");
+        let long = "x".repeat(100);
+        assert_eq!(folded(&long, 4), long, "there is no blank");
+        assert_eq!(folded(&format!("a {long} b"), 2), format!("a\n  {long}\n  b"));
+        assert_eq!(folded("short", 4), "short");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     hex,
     home::Home,
-    say::{escaped, json_line},
+    say::{escaped, json_line, report_line},
     secret::{SecureBuffer, validate_client_name},
     wire::{
         identity::{KeyPair, PublicStaticKey},
@@ -133,12 +133,9 @@ fn list(options: &cli::ClientList, home: &Home) -> Result<(), Error> {
 fn as_text(row: &ClientRow<'_>) -> String {
     let used = row.last_used_at.map_or_else(|| "never".to_owned(), stamp);
     let state = if row.revoked { ", revoked" } else { "" };
-    let mut text = format!(
-        "{}  {}  user {}, last used {used}{state}\n",
-        escaped(row.name),
-        fingerprint(&row.key.0),
-        row.uid
-    );
+    let (name, key) = (escaped(row.name), fingerprint(&row.key.0));
+    let line = format!("{name}  {key}  user {}, last used {used}{state}", row.uid);
+    let mut text = report_line(&line, 4);
     for grant in &row.grants {
         let GrantRow { profile, operation, keys } = grant;
         let line = format!("  {profile}: {operation} {keys}");

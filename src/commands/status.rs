@@ -8,7 +8,7 @@ use crate::{
     client::{AskError, Client, ClientError, Refusal},
     error::Error,
     home::Home,
-    say::{escaped, json_line},
+    say::{escaped, json_line, report_line},
     secret::SecureBuffer,
     wire::message::{self, ProfileStatus, Request, Response, Status},
 };
@@ -41,6 +41,9 @@ fn none(options: &cli::Status) -> Result<(), Error> {
     Ok(print(text.as_bytes())?)
 }
 
+/// Where what is told begins.
+const COLUMN: usize = 11;
+
 fn as_text(status: &Status<'_>) -> String {
     let (memory, degraded) = memory(status.memory);
     let mut text = format!("daemon     {}, process {}\n", escaped(status.build), status.pid);
@@ -49,7 +52,8 @@ fn as_text(status: &Status<'_>) -> String {
     let lifetime = shown(Duration::from_millis(status.value_lifetime_ms));
     text.push_str(&format!("values     kept for {lifetime}\n"));
     if let Some(error) = status.config_error {
-        text.push_str(&format!("config     {}; the last good one is in force\n", escaped(error)));
+        let config = format!("config     {}; the last good one is in force", escaped(error));
+        text.push_str(&report_line(&config, COLUMN));
     }
     for profile in &status.profiles {
         text.push_str(&format!("profile    {}: {}\n", escaped(profile.profile), state(profile)));

@@ -8,6 +8,8 @@
 mod dialogues;
 /// Messages made from the errors themselves.
 mod made;
+/// What is printed as a report, in each state.
+mod reports;
 /// Messages that the program says.
 mod situations;
 /// The sources, and whether the catalogue has what they say.
@@ -66,6 +68,11 @@ fn each_message_of_the_program_is_in_the_catalogue_in_full() {
 }
 
 #[test]
+fn each_report_is_in_the_catalogue_in_full() {
+    same_as_the_catalogue("reports", &reports::all());
+}
+
+#[test]
 fn each_question_is_in_the_catalogue_in_full() {
     for (name, text) in dialogues::all() {
         same_as_the_catalogue(name, &text);
@@ -79,8 +86,8 @@ const LOOK: Look = Look { colour: false, broken: true };
 fn lines_at_a_terminal() -> Vec<(String, String)> {
     let mut all = Vec::new();
     // clap has another look, and breaks its lines itself; what was printed is data.
-    let own =
-        catalogue().into_iter().filter(|(name, _)| name != "usage.txt" && name != "shown.txt");
+    let printed = ["usage.txt", "shown.txt", "reports.txt"];
+    let own = catalogue().into_iter().filter(|(name, _)| !printed.contains(&name.as_str()));
     for (name, text) in own {
         // What is typed is no line of ours, and so is what it is typed behind.
         let typed = |line: &&str| line.starts_with("$ ") || line.contains("]: ") || *line == "v";

@@ -22,8 +22,8 @@ const UNSEEN: [&str; 14] = [
     "src/wire/",
 ];
 
-/// Reports, which are data on standard output and have claims of their own. Nothing of
-/// theirs is said: see [`reports_say_nothing`].
+/// Reports, which are data on standard output and have claims of their own; as a whole they
+/// are in reports.txt. Nothing of theirs is said: see [`reports_say_nothing`].
 const REPORTS: [&str; 7] = [
     "src/commands/audit/record.rs",
     "src/commands/audit/running.rs",

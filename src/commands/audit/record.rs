@@ -3,10 +3,15 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::{cli::AuditFilter, say::escaped};
+use crate::{
+    cli::AuditFilter,
+    say::{self, escaped, folded},
+};
 
 /// The longest operation's name, `client-revoke`.
 const OPERATION_COLUMNS: usize = 13;
+/// What stands before a line that goes on: as much as a time takes.
+const INDENT: &str = "                     ";
 
 /// What a line says, as far as it is shown. Nothing here is believed to be whole.
 #[derive(Debug, Default, Deserialize)]
@@ -60,9 +65,37 @@ impl Record {
             && is(&filter.outcome, Some(&self.outcome))
     }
 
+    /// For a person: on a terminal what is to be seen first, and the rest below it; elsewhere
+    /// one row of columns.
+    pub(super) fn shown(&self) -> String {
+        if say::is_page() { self.page() } else { self.row() }
+    }
+
+    fn time(&self) -> String {
+        self.time.get(..19).unwrap_or(&self.time).replace('T', " ")
+    }
+
+    /// When, who, what, and how that ended; below it where, which keys, and for what.
+    fn page(&self) -> String {
+        if self.kind != "operation" {
+            return self.row();
+        }
+        let (time, who, operation) = (self.time(), self.who(), &self.operation);
+        let outcome = self.outcome().replace(',', ", ");
+        let about = [self.profiles.join(", "), self.key_names().collect::<Vec<_>>().join(", ")];
+        let about: Vec<_> = about.into_iter().chain([self.claims()]).collect();
+        let about = about.iter().filter(|text| !text.is_empty()).map(String::as_str);
+        let about = about.collect::<Vec<_>>().join("  ");
+        let first = format!("{time}  {who:<16} {operation:<OPERATION_COLUMNS$} {outcome}");
+        // Everything here is from a file, and some of it from a peer's own words.
+        let line = |text: &str| folded(escaped(text).to_string().trim_end(), INDENT.len()) + "\n";
+        let below = if about.is_empty() { about } else { line(&format!("{INDENT}{about}")) };
+        line(&first) + &below
+    }
+
     /// One row for a person: time, who, what, where, which keys, outcome, for what.
-    pub(super) fn row(&self) -> String {
-        let time = self.time.get(..19).unwrap_or(&self.time).replace('T', " ");
+    fn row(&self) -> String {
+        let time = self.time();
         let what = match self.kind.as_str() {
             "operation" => self.operation_row(),
             "segment" => format!("the daemon began segment {} of the trail", self.segment),
@@ -71,14 +104,19 @@ impl Record {
             "lost" => format!("the trail was not the one noted for profile `{}`", self.profile),
             _ => "a line of an unknown kind".to_owned(),
         };
-        // Everything here is from a file, and some of it from a peer's own words.
         format!("{}\n", escaped(&format!("{time}  {what}")))
     }
 
-    fn operation_row(&self) -> String {
-        let who = format!("{}[{}]", self.requester, self.pid);
-        let profiles = or_dash(self.profiles.join(","));
-        let keys = or_dash(self.key_names().collect::<Vec<_>>().join(","));
+    fn who(&self) -> String {
+        format!("{}[{}]", self.requester, self.pid)
+    }
+
+    fn claims(&self) -> String {
+        let claims = [&self.client, &self.project, &self.command];
+        claims.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/")
+    }
+
+    fn outcome(&self) -> String {
         let mut outcome = self.outcome.clone();
         if !self.reasons.is_empty() {
             outcome = format!("{outcome}: {}", self.reasons.join(","));
@@ -89,10 +127,14 @@ impl Record {
         if let Some(took) = self.duration_ms {
             outcome = format!("{outcome} after {}.{:03} s", took / 1000, took % 1000);
         }
-        let claims = [&self.client, &self.project, &self.command];
-        let claims: Vec<&str> = claims.into_iter().flatten().map(String::as_str).collect();
-        let operation = &self.operation;
-        let claims = claims.join("/");
+        outcome
+    }
+
+    fn operation_row(&self) -> String {
+        let (who, operation, outcome) = (self.who(), &self.operation, self.outcome());
+        let profiles = or_dash(self.profiles.join(","));
+        let keys = or_dash(self.key_names().collect::<Vec<_>>().join(","));
+        let claims = self.claims();
         let row = format!(
             "{who:<18} {operation:<OPERATION_COLUMNS$} {profiles:<10} {keys:<24} {outcome}  {claims}"
         );
@@ -117,6 +159,20 @@ mod tests {
             assert!(row.contains(part), "{row}");
         }
         assert!(row.contains("billing/\\u{1b}]0;x\\u{7}"), "{row}");
+    }
+
+    #[test]
+    fn a_terminal_is_shown_how_it_ended_first_and_no_line_is_wider_than_it() {
+        let keys: Vec<_> = (0..20).map(|n| format!("\"db/key-{n}\"")).collect();
+        let line = LINE.replace("\"db/a\",\"db/b\"", &keys.join(","));
+        let page = Record::parse(line.as_bytes()).unwrap().page();
+        let first = "2026-01-31 12:00:00  launcher[7]      run           granted";
+        assert_eq!(page.lines().next(), Some(first));
+        assert!(
+            page.lines().count() > 2 && page.lines().all(|l| l.chars().count() <= 80),
+            "{page}"
+        );
+        assert!(!page.contains('\u{1b}'), "{page}");
     }
 
     #[test]

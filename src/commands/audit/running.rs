@@ -6,7 +6,7 @@ use crate::{
     commands::print,
     error::Error,
     home::Home,
-    say::{escaped, json_line},
+    say::{escaped, is_page, json_line, report_line},
     secret::SecureBuffer,
     wire::message::{Request, Response, RunRow},
 };
@@ -37,10 +37,11 @@ pub(super) fn running(options: &AuditShow, home: &Home) -> Result<(), Error> {
 fn as_text(run: &RunRow<'_>) -> String {
     let since = run.since.get(..19).unwrap_or(run.since).replace('T', " ");
     let claims: Vec<&str> = [run.project, run.command].into_iter().flatten().collect();
-    let (profiles, keys) = (run.profiles.join(","), run.keys.join(","));
+    let between = if is_page() { ", " } else { "," };
+    let (profiles, keys) = (run.profiles.join(between), run.keys.join(between));
     let pid = run.pid;
     let row = format!("{since}  {pid:<8} {:<24} {profiles:<10} {keys}", claims.join("/"));
-    format!("{}\n", escaped(row.trim_end()))
+    report_line(&escaped(row.trim_end()).to_string(), since.len() + 2)
 }
 
 fn as_json(run: &RunRow<'_>) -> String {

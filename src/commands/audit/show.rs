@@ -43,7 +43,7 @@ pub(super) fn last(home: &Home) -> Result<(), Error> {
             if rows.len() == LAST_LINES {
                 rows.pop_front();
             }
-            rows.push_back(record.row());
+            rows.push_back(record.shown());
         }
         Ok(())
     })?;
@@ -60,7 +60,7 @@ pub(super) fn shown(record: &Record, line: &[u8], filter: &AuditFilter) -> Resul
         // A terminal gets the same JSON with other escapes; whoever reads lines gets the line.
         (true, Ok(line)) if io::stdout().is_terminal() => json_line_of(line).into_bytes(),
         (true, _) => [line, b"\n"].concat(),
-        (false, _) => record.row().into_bytes(),
+        (false, _) => record.shown().into_bytes(),
     };
     Ok(print(&text)?)
 }

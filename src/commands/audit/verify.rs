@@ -6,7 +6,7 @@ use crate::{
     commands::{CommandError, print},
     error::{self, Error, Finding},
     home::{Home, audit_file},
-    say::{count, escaped, json_line},
+    say::{count, escaped, json_line, report_line},
     secret::SecureBuffer,
     wire::message::{AuditFinding, AuditReport, AuditWhat, Request, Response},
 };
@@ -58,7 +58,8 @@ fn as_text(report: &AuditReport<'_>, home: &Home) -> String {
         };
         let line = if finding.line == 0 { String::new() } else { format!(":{}", finding.line) };
         let place = place.to_string_lossy();
-        text.push_str(&format!("{}{line}: {}\n", escaped(&place), words(finding)));
+        let finding = format!("{}{line}: {}", escaped(&place), words(finding));
+        text.push_str(&report_line(&finding, 5));
     }
     if report.more > 0 {
         text.push_str(&format!("and {} of tampering\n", count(report.more, "more finding")));

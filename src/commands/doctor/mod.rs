@@ -9,7 +9,7 @@ use crate::{
     cli,
     error::Error,
     home::Home,
-    say::{escaped, json_line},
+    say::{escaped, json_line, report_line},
 };
 
 /// How one thing is.
@@ -67,11 +67,15 @@ pub(super) fn doctor(options: &cli::Doctor, home: &Home) -> Result<(), Error> {
     }
 }
 
+/// Where what is told begins.
+const COLUMN: usize = 25;
+
 fn as_text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
         let (state, name) = (check.state.word(), check.name);
-        text.push_str(&format!("{state:9} {name:14} {}\n", escaped(&check.detail)));
+        let line = format!("{state:9} {name:14} {}", escaped(&check.detail));
+        text.push_str(&report_line(&line, COLUMN));
         if let Some(hint) = &check.hint {
             text.push_str(&format!("{:9} hint: {}\n", "", escaped(hint)));
         }
