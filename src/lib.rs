@@ -72,7 +72,7 @@ pub fn main() -> i32 {
     let as_json = !is_run && cli::asks_for_json(&arguments);
     let outcome = match cli::parse(arguments) {
         Ok(cli) => commands::dispatch(&cli.command, inherited),
-        Err(usage) => Err(error::Error::usage(usage)),
+        Err(error) => Err(usage(error, cli::command_of(std::env::args_os()))),
     };
     match outcome {
         Err(error) if as_json => {
@@ -81,6 +81,10 @@ pub fn main() -> i32 {
         }
         outcome => ended(outcome, is_run),
     }
+}
+
+fn usage(error: clap::Error, command: String) -> error::Error {
+    error::Error::Usage(error::Usage::new(error, command))
 }
 
 /// The exit status of what a command came to. What it has left on the stack goes first:
@@ -92,11 +96,11 @@ fn ended(outcome: Result<(), error::Error>, is_run: bool) -> i32 {
 
 /// The program `git-credential-pds`, which is `pds` by another name.
 fn credential_main(arguments: Vec<std::ffi::OsString>) -> i32 {
-    let outcome =
-        cli::parse_credential(arguments).map_err(error::Error::usage).and_then(|options| {
-            let home = commands::home(options.client.client_key.as_ref())?;
-            commands::credential::credential(&options, &home)
-        });
+    let named = |error| usage(error, cli::CREDENTIAL_PROGRAM.to_owned());
+    let outcome = cli::parse_credential(arguments).map_err(named).and_then(|options| {
+        let home = commands::home(options.client.client_key.as_ref())?;
+        commands::credential::credential(&options, &home)
+    });
     ended(outcome, false)
 }
 
@@ -105,7 +109,7 @@ pub fn daemon_main() -> i32 {
     sys::process::harden();
     let asked = match cli::parse_daemon(std::env::args_os().collect()) {
         Ok(asked) => asked,
-        Err(usage) => return error::Error::usage(usage).report(false),
+        Err(error) => return usage(error, "pds-daemon".to_owned()).report(false),
     };
     let served = daemon::Options::new(&asked).and_then(|options| {
         let home = home::Home::from_environment()?;

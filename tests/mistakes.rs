@@ -168,3 +168,29 @@ fn a_manifest_with_many_mistakes_is_told_in_the_order_of_its_lines() {
         assert!(!said.contains("sk_live"), "{said}");
     }
 }
+
+#[test]
+fn a_wrong_command_line_is_told_in_two_lines_and_repeats_no_value() {
+    let sandbox = Sandbox::new();
+    for (call, status, says, helps) in [
+        (&["get", "k", "hunter2"][..], 2, "`pds get` takes no further argument", "pds get --help"),
+        (&["set", "k", "--generate", "--stdin=hunter2"], 2, "--stdin", "pds set --help"),
+        (&["export", "--format", "hunter2"], 2, "`--format` takes no such value", "one of `env`"),
+        (&["get", "-p", "hunter2!", "k"], 2, "`--profile` takes no such value", "pds get --help"),
+        (&["run", "--frobnicate=hunter2", "--", "true"], 125, "--frobnicate`", "pds run --help"),
+        (&["run", "--claen", "--", "true"], 125, "`--claen`", "did you mean `--clean`?"),
+    ] {
+        let said = sandbox.pds(call).done().code(status).stdout("").stderr();
+        let [message, hint] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        let message = message.strip_prefix("pds: ").unwrap();
+        assert!(message.contains(says) && !said.contains("hunter2"), "{call:?}: {said}");
+        assert!(hint.strip_prefix("pds: hint: ").unwrap().starts_with(helps), "{call:?}: {said}");
+    }
+    let json = sandbox.pds(["get", "k", "--josn", "--json"]).done().code(2).says("");
+    let object: Value = serde_json::from_slice(&json.0.stdout).unwrap();
+    assert_eq!(object["problems"][0]["code"], "usage");
+    // Help is clap's, and what stands in for a command that is missing.
+    sandbox.pds(["get", "--help"]).done().code(0).says("").end();
+    let said = sandbox.pds::<&str>([]).done().code(2).stdout("").stderr();
+    assert!(said.contains("Usage: pds <COMMAND>"), "{said}");
+}

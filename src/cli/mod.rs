@@ -324,9 +324,22 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
 
 /// A value was given where the shell's history and `ps` have it. It is not said a third time.
 fn value_as_argument() -> clap::Error {
-    let said = "`set` takes no value on the command line, where the shell's history keeps it\n\n\
-                Usage: pds set [OPTIONS] <KEY>\n";
+    let said = "`set` takes no value on the command line, where the shell's history keeps it";
     clap::Error::raw(ErrorKind::TooManyValues, said)
+}
+
+/// The command that a command line names, such as `pds audit show`.
+#[must_use]
+pub fn command_of(arguments: impl Iterator<Item = OsString>) -> String {
+    let all = Cli::command();
+    let (mut command, mut path) = (&all, vec![all.get_name()]);
+    for word in arguments.skip(1) {
+        let found = word.to_str().and_then(|word| command.find_subcommand(word));
+        let Some(found) = found else { break };
+        path.push(found.get_name());
+        command = found;
+    }
+    path.join(" ")
 }
 
 /// Whether a command line asks for JSON. Looked for before it is read, so that a mistake in
@@ -356,6 +369,21 @@ pub fn described() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_names_its_command_by_the_words_before_any_option() {
+        let named = |line: &str| command_of(line.split(' ').map(OsString::from));
+        for (line, command) in [
+            ("pds", "pds"),
+            ("/bin/pds audit show x", "pds audit show"),
+            ("pds rm k", "pds delete"),
+            ("pds set get", "pds set"),
+            ("pds --x get", "pds"),
+            ("pds frobnicate get", "pds"),
+        ] {
+            assert_eq!(named(line), command, "{line}");
+        }
+    }
 
     #[test]
     fn a_run_without_options_is_read_as_clap_reads_it() {

@@ -54,7 +54,7 @@ impl Error {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         match self {
-            Self::Usage(error) => vec![of_usage(error)],
+            Self::Usage(_) => self.each("usage"),
             Self::Home(error) => self.each(error.code()),
             Self::Run(error) => of_run(error),
             Self::Ask(error) => of_ask(error),
@@ -66,15 +66,6 @@ impl Error {
     fn each(&self, code: &'static str) -> Vec<Finding> {
         self.told().into_iter().map(|told| Finding::new(code, told)).collect()
     }
-}
-
-/// What clap says, without the frame that it has for a terminal.
-fn of_usage(error: &clap::Error) -> Finding {
-    let text = error.render().to_string();
-    let said = text.split("\n\n").next().unwrap_or_default();
-    let said: Vec<&str> = said.trim_start_matches("error: ").split_whitespace().collect();
-    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
-    Finding::new("usage", Told::new(said.join(" "), usage.map(str::to_owned)))
 }
 
 /// What is refused, each with its profile and its key.

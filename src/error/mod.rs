@@ -6,19 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod findings;
+mod usage;
 
 pub use findings::{Finding, as_json, of_refusals, of_run};
+pub use usage::Usage;
 
 use std::io::ErrorKind;
-
-use clap::error::ContextValue;
 
 use crate::{
     client::{AskError, ClientError, PasswordError, Refusal},
     commands::CommandError,
     home::HomeError,
     run::RunError,
-    say::{self, Told, escaped},
+    say::{self, Told},
     sys::{exec::ExecError, start::EXIT_INTERNAL},
 };
 
@@ -32,8 +32,8 @@ const COMMAND_NOT_FOUND: i32 = 127;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line is wrong; or it asked for help or the version.
-    #[error(transparent)]
-    Usage(clap::Error),
+    #[error("{0}")]
+    Usage(Usage),
     /// The environment does not say where things are.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -61,34 +61,16 @@ impl From<ClientError> for Error {
 }
 
 impl Error {
-    /// A command line that is wrong. clap repeats words of it as they were, so each is
-    /// escaped first.
-    #[must_use]
-    pub fn usage(mut error: clap::Error) -> Self {
-        let inert = |text: &String| escaped(text).to_string();
-        let words: Vec<_> = error.context().map(|(kind, word)| (kind, word.clone())).collect();
-        for (kind, word) in words {
-            let word = match word {
-                ContextValue::String(text) => ContextValue::String(inert(&text)),
-                ContextValue::Strings(all) => {
-                    ContextValue::Strings(all.iter().map(inert).collect())
-                }
-                _ => continue,
-            };
-            error.insert(kind, word);
-        }
-        Self::Usage(error)
-    }
-
     /// Says it, all of it, and returns the exit status.
     pub fn report(&self, is_run: bool) -> i32 {
-        if let Self::Usage(usage) = self {
-            // clap writes help to standard output and mistakes to standard error.
-            let printed = usage.print();
-            match (usage.use_stderr(), printed) {
-                (true, _) => return if is_run { EXIT_INTERNAL } else { USAGE },
-                (false, Ok(())) => return 0,
-                (false, Err(error)) => {
+        if let Self::Usage(usage) = self
+            && usage.is_help()
+        {
+            // What was asked for goes to standard output, what stands in to standard error.
+            match (usage.is_asked_for(), usage.print()) {
+                (false, _) => return self.exit_status(is_run),
+                (true, Ok(())) => return 0,
+                (true, Err(error)) => {
                     return Self::Command(CommandError::Output(error)).report(is_run);
                 }
             }
@@ -100,7 +82,7 @@ impl Error {
     /// Prints it as `--json` does: one object on standard output, whose `problems` have
     /// codes that scripts can rely on. Returns the exit status, which is the same.
     pub fn report_as_json(&self) -> i32 {
-        let is_help = matches!(self, Self::Usage(usage) if !usage.use_stderr());
+        let is_help = matches!(self, Self::Usage(usage) if usage.is_asked_for());
         if is_help || matches!(self, Self::Command(CommandError::Output(_))) {
             return self.report(false);
         }
@@ -124,6 +106,7 @@ impl Error {
             {
                 Vec::new()
             }
+            Self::Usage(usage) => vec![usage.told()],
             Self::Run(error) => error.told(),
             Self::Ask(error) => error.told(),
             Self::Command(error) => error.told(),

@@ -329,11 +329,27 @@ fn untypable(sandbox: &Sandbox) -> String {
     format!("{}{}", write("pds.toml"), write("other.toml")).replace('\x1b', "…")
 }
 
-/// clap's own, which has another look.
+/// Command lines that are wrong.
 fn usage() -> String {
     let sandbox = Sandbox::new();
-    let calls: [&[&str]; 10] = [
+    let calls: [&[&str]; 27] = [
         &["frobnicate"],
+        &["unlok"],
+        &["audit", "shwo"],
+        &["client", "frobnicate"],
+        &["get", "k", "--frobnicate"],
+        &["unlock", "--password-fil", "p"],
+        &["get", "k", "another"],
+        &["rename"],
+        &["export", "--format", "jsn"],
+        &["completions", "tcsh"],
+        &["audit", "show", "--run", "x", "--since", "1h", "--json", "y"],
+        &["get", "k", "--version"],
+        &["set", "k", "--expires", "1h", "--expires", "2h"],
+        &["set", "k", "--generate=hex:1"],
+        &["audit", "follow", "--since"],
+        &["client", "add", "ci", "--uid", "x"],
+        &["run", "--frobnicate", "--", "true"],
         &["backup"],
         &["audit", "show", "--outcome", "x"],
         &["get"],
@@ -341,8 +357,19 @@ fn usage() -> String {
         &["run"],
         &["run", "-e", "A", "--", "true"],
         &["set", "k", "--stdin", "--generate"],
+        &["set", "k", "--stdin=x"],
         &["set", "k", "the value itself"],
         &["set", "k=the-value"],
     ];
-    calls.iter().map(|call| shown(&sandbox, call)).collect()
+    let said: String = calls.iter().map(|call| shown(&sandbox, call)).collect();
+    let bytes = sandbox.sh("\"$PDS\" get \"$(printf '\\377')\"").done();
+    let daemon = std::path::Path::new(&crate::support::program()).with_file_name("pds-daemon");
+    let daemon = sandbox.program(daemon.to_str().unwrap(), ["--tll", "5"]).done();
+    format!(
+        "{said}$ pds get \"$(printf '\\377')\"\n{}[{}]\n\n$ pds-daemon --tll 5\n{}[{}]\n",
+        bytes.stderr(),
+        bytes.status(),
+        daemon.stderr(),
+        daemon.status()
+    )
 }

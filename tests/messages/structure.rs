@@ -262,7 +262,7 @@ fn reports_say_nothing() {
 }
 
 /// Where a text can reach standard error or the terminal, and as what.
-const WAYS: [(&str, &[&str]); 6] = [
+const WAYS: [(&str, &[&str]); 7] = [
     // Messages.
     ("src/say.rs", &["io::stderr()"]),
     // A bar, without a word.
@@ -273,8 +273,9 @@ const WAYS: [(&str, &[&str]); 6] = [
     ("src/sys/process.rs", &["STDERR_FILENO"]),
     // Questions.
     ("src/sys/terminal.rs", &["/dev/tty"]),
-    // clap's own look.
+    // Help and the version, which are clap's.
     ("src/error/mod.rs", &["usage.print()"]),
+    ("src/error/usage.rs", &["self.error.print()"]),
 ];
 
 #[test]
