@@ -22,8 +22,7 @@ const UNSEEN: [&str; 14] = [
     "src/wire/",
 ];
 
-/// Reports, which are data on standard output and have claims of their own; as a whole they
-/// are in reports.txt. Nothing of theirs is said: see [`reports_say_nothing`].
+/// Reports, which are data on standard output. Nothing of theirs is said: see [`reports_say_nothing`].
 const REPORTS: [&str; 7] = [
     "src/commands/audit/record.rs",
     "src/commands/audit/running.rs",
@@ -68,6 +67,21 @@ const NO_MESSAGES: [&str; 12] = [
     "an object, a string, a whole number or a boolean",
     "secret memory was overrun",
     "pds: internal error at {file}:{line}",
+];
+
+/// What `doctor` says of machines that the tests do not run on, and can't make this one into:
+/// with swap, without a page to lock, with a kernel that has no filters or no clock; and what
+/// no daemon of this version refuses a single key for.
+const NOT_HERE: [&str; 9] = [
+    "not a page of locked memory can be had",
+    "the kernel takes no filters, and the daemon does not start without",
+    "use a kernel with CONFIG_SECCOMP_FILTER",
+    "in memory or on a mapped device",
+    "{}: what Argon2 works in may meet it",
+    "encrypt the swap, or use zram",
+    "CLOCK_BOOTTIME can't be read, so lifetimes would stop in suspend",
+    "allow clock_gettime in this sandbox",
+    ", which is refused: {}",
 ];
 
 /// A string literal of Rust's, and what stands before it.
@@ -211,13 +225,14 @@ fn every_text_in_the_sources_is_in_the_catalogue() {
     let mut missing = Vec::new();
     let mut found = 0;
     for (path, code) in sources() {
-        if UNSEEN.iter().chain(&REPORTS).any(|place| path.starts_with(place)) {
+        if UNSEEN.iter().any(|place| path.starts_with(place)) {
             continue;
         }
         for literal in literals(&code) {
             for line in lines(literal.text).iter().filter(|line| is_met(&literal, line)) {
                 let parts = fixed_parts(line);
-                let known = TITLES.contains(&line.as_str()) || NO_MESSAGES.contains(&line.as_str());
+                let lists = [&TITLES[..], &NO_MESSAGES, &NOT_HERE];
+                let known = lists.iter().any(|list| list.contains(&line.as_str()));
                 if parts.is_empty() || known {
                     continue;
                 }
@@ -246,7 +261,8 @@ fn what_is_listed_as_no_message_is_there() {
         let mut texts = all.iter().flat_map(|(_, code)| literals(code));
         texts.any(|literal| lines(literal.text).iter().any(|text| text == line))
     };
-    let gone: Vec<_> = TITLES.iter().chain(&NO_MESSAGES).filter(|line| !has(line)).collect();
+    let all_lists = TITLES.iter().chain(&NO_MESSAGES).chain(&NOT_HERE);
+    let gone: Vec<_> = all_lists.filter(|line| !has(line)).collect();
     assert!(gone.is_empty(), "no source has {gone:?}");
 }
 

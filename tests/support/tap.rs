@@ -35,8 +35,8 @@ pub(crate) struct Tap {
 enum Answers {
     /// The daemon's own.
     Passed,
-    /// This, in the daemon's place.
-    Refused(Reason),
+    /// This message, in the daemon's place.
+    Made(Vec<u8>),
     /// None, for ever.
     None,
 }
@@ -58,7 +58,13 @@ impl Tap {
 
     /// Answers each request with this reason.
     pub(crate) fn refusing(sandbox: &Sandbox, reason: Reason) -> Self {
-        Self::new(sandbox, Answers::Refused(reason))
+        Self::answering(sandbox, &Response::Refused(vec![Problem::with_request(reason)]))
+    }
+
+    /// Answers each request with this.
+    pub(crate) fn answering(sandbox: &Sandbox, answer: &Response<'_>) -> Self {
+        let answer = message::encode(answer).unwrap();
+        Self::new(sandbox, Answers::Made(answer.as_slice().to_vec()))
     }
 
     /// Answers nothing, once hands are shaken.
@@ -77,6 +83,8 @@ impl Tap {
             answers,
         });
         let path = sandbox.home("run/tap.sock");
+        // Another's, that is over.
+        let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         // Where clients look for the socket.
@@ -115,11 +123,8 @@ impl Middle {
         let mut to_daemon = initiator.finish(&read_frame(&mut daemon)?).unwrap();
         loop {
             let request = self.read(&mut client, &mut to_client)?;
-            let answer = match self.answers {
-                Answers::Refused(reason) => {
-                    let refused = Response::Refused(vec![Problem::with_request(reason)]);
-                    message::encode(&refused).unwrap().as_slice().to_vec()
-                }
+            let answer = match &self.answers {
+                Answers::Made(answer) => answer.clone(),
                 Answers::None => continue,
                 Answers::Passed => {
                     write(&mut daemon, &mut to_daemon, &request)?;

@@ -1,7 +1,14 @@
 //! What is printed as a report, in full: as a file gets it, and as a terminal shows it. What is
 //! of the machine or of the moment has fixed words in its place.
 
-use std::fs;
+/// What a daemon answers in states that can't be brought about.
+mod answered;
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    time::{Duration, SystemTime},
+};
 
 use crate::support::{
     MEMFD_SECRET, NO_SUCH_CALL, Sandbox, Terminal, WITHOUT_CALLS, program, until,
@@ -44,7 +51,40 @@ pub(super) fn all() -> String {
     let running = ["run", "--", &program(), "audit", "show", "--running"];
     text += &both(&sandbox, &running).replace(&program(), "pds");
     text += &verified(&sandbox);
-    text + &degraded()
+    text + &degraded() + &answered::all() + &shown_as_it_is()
+}
+
+/// A trail with a line of each kind, which `show` believes; a config that no daemon starts
+/// with, and a clock that was turned back.
+fn shown_as_it_is() -> String {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.home("state/audit");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
+    let kinds = [
+        "segment\",\"segment\":7",
+        "key",
+        "lost\",\"profile\":\"work",
+        "close\",\"why\":\"stop",
+        "other",
+    ];
+    let line = |kind: &&str| {
+        let kind = if kind.ends_with('7') { (*kind).to_owned() } else { format!("{kind}\"") };
+        format!("{{\"time\":\"2026-01-31T12:00:00Z\",\"kind\":\"{kind}}}\n")
+    };
+    let file = folder.join("00000001.jsonl");
+    fs::write(&file, kinds.iter().map(line).collect::<String>()).unwrap();
+    let text = both(&sandbox, &["audit"]);
+    let ahead = SystemTime::now() + Duration::from_secs(86_400);
+    File::options().append(true).open(&file).unwrap().set_modified(ahead).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let text = text + &both(&sandbox, &["doctor"]);
+    sandbox.config("approvel = \"on\"\n");
+    let log = sandbox.home("state/log");
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(log, fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.home("state"), folder).unwrap();
+    text + &both(&sandbox, &["doctor"])
 }
 
 /// The trail as it was written, while it can't be checked, and when it was altered.
@@ -81,7 +121,6 @@ fn verified(sandbox: &Sandbox) -> String {
 /// With a kernel that has no secret memory, a folder that others can read, and a vault that
 /// is not what it was.
 fn degraded() -> String {
-    use std::os::unix::fs::PermissionsExt;
     let sandbox = Sandbox::ready();
     sandbox.set("a", vec![b'x'; 100_000]).stop();
     let vault = sandbox.home("data/vaults/default/vault.db");
@@ -93,6 +132,12 @@ fn degraded() -> String {
     let mut unlock = sandbox.command("python3");
     unlock.args(["-c", WITHOUT_CALLS, NO_SUCH_CALL, MEMFD_SECRET, &program(), "unlock"]);
     unlock.arg("--password-file").arg(password).output().unwrap();
+    // It may have been found behind the unlocking.
+    until("the damage is found", || {
+        let status = sandbox.pds(["status", "--json"]).ok();
+        let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+        status["profiles"][0]["damaged"] == true
+    });
     let folder = sandbox.home("data/vaults/default");
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     both_with(&sandbox, &["status"], &[]) + &both_with(&sandbox, &["doctor"], &OF_THE_MACHINE[1..])
@@ -111,12 +156,12 @@ fn both_with(sandbox: &Sandbox, call: &[&str], hidden: &[&str]) -> String {
     let mut text = format!("$ pds {words} >file\n{printed}[{}]\n", outcome.status());
     let set = [("TERM", "xterm"), ("PDS_NO_PROMPT", "1")];
     let seen = Terminal::dialogue(sandbox, call, &set).all().replace("\r\n", "\n");
-    for (line, report) in seen.lines().zip(printed.lines()) {
-        assert!(!line.contains('\x1b') || report.starts_with("pds: "), "{line:?}");
-        assert!(line.chars().count() <= COLUMNS_MAX || line.contains("hint: "), "{line}");
+    let plain = seen.replace("\x1b[1m", "").replace("\x1b[1;36m", "").replace("\x1b[0m", "");
+    for (seen, plain) in seen.lines().zip(plain.lines()) {
+        assert!(seen == plain || plain.starts_with("pds: "), "{seen:?}");
+        assert!(plain.chars().count() <= COLUMNS_MAX || plain.contains("hint: "), "{plain}");
     }
-    let seen = seen.replace("\x1b[1m", "").replace("\x1b[1;36m", "").replace("\x1b[0m", "");
-    text += &format!("$ pds {words}\n{seen}\n");
+    text += &format!("$ pds {words}\n{plain}\n");
     let home = sandbox.path("");
     let text = text.replace(home.to_str().unwrap().trim_end_matches('/'), "/home/me");
     fixed(&text, hidden)
@@ -134,7 +179,7 @@ fn fixed(text: &str, hidden: &[&str]) -> String {
         match of_machine {
             Some(of) => kept += &format!("…         {of:14} as this machine has it\n"),
             None if skipped => {}
-            None if !hidden.is_empty() && line.starts_with("memory   ") => {
+            None if hidden.contains(&"secret memory") && line.starts_with("memory   ") => {
                 kept += "memory     as this machine has it\n";
             }
             None => kept += &format!("{line}\n"),
