@@ -4,6 +4,7 @@
 
 pub mod pattern;
 pub mod refused;
+pub mod value;
 
 use std::{fmt, ops::Deref, str::FromStr};
 

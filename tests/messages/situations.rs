@@ -83,6 +83,12 @@ fn manifest() -> String {
     check(b"pds = 1\n# \xff\n", true);
     let long = "a".repeat(65);
     check(format!("pds = 1\n[run]\nprofile = \"{long}\"\n").as_bytes(), true);
+    check(
+        b"pds = 1\n[vars]\nA = \"() { :; }\"\n[secrets]\nB = { key = \"b\", default = '() {' }\n",
+        true,
+    );
+    let long = "a".repeat(131_070);
+    check(format!("pds = 1\n[vars]\nA = \"{long}\"\n").as_bytes(), false);
     let many: String = (0..5_000).map(|n| format!("N{n} = \"\"\n")).collect();
     check(format!("pds = 1\n[vars]\n{many}").as_bytes(), false);
     let many: String = (0..25).map(|n| format!("a{n} = 1\n")).collect();

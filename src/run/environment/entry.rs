@@ -1,10 +1,7 @@
 //! One string of an environment.
 
-use super::{EnvironmentProblem, MAX_ARG_STRLEN, SecretValue};
+use super::{BASH_FUNCTION, EnvironmentProblem, MAX_ARG_STRLEN, SecretValue};
 use crate::variable::VariableName;
-
-/// How a function that bash imports from the environment starts (CVE-2014-6271).
-pub const BASH_FUNCTION: &[u8] = b"() {";
 
 /// One string of the environment.
 #[derive(Debug)]

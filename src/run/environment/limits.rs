@@ -1,11 +1,9 @@
 //! What the kernel takes at `execve` (`fs/exec.c`), checked before: its own answer is a
 //! bare E2BIG that names nothing.
 
-use super::{Entry, Environment};
+use super::{Entry, Environment, MAX_ARG_STRLEN};
 use crate::say::escaped;
 
-/// One string has at most this many bytes with its final NUL: 32 pages.
-pub const MAX_ARG_STRLEN: usize = 131_072;
 /// All values of `[compose]` together: the kernel never takes more strings. A few lines of a
 /// stranger's manifest could ask for any number of them.
 pub const COMPOSED_MAX_BYTES: usize = 6 * 1024 * 1024;

@@ -15,9 +15,10 @@ use std::collections::{HashMap, HashSet};
 use super::manifest::{Composed, Conflict, Inherit};
 use crate::variable::{VariableName, pattern::NamePattern};
 
+pub use crate::variable::value::{BASH_FUNCTION, MAX_ARG_STRLEN};
+pub use entry::Entry;
 use entry::name_of;
-pub use entry::{BASH_FUNCTION, Entry};
-pub use limits::{COMPOSED_MAX_BYTES, MAX_ARG_STRLEN, TooLarge, kernel_limit};
+pub use limits::{COMPOSED_MAX_BYTES, TooLarge, kernel_limit};
 pub use problem::EnvironmentProblem;
 pub use value::SecretValue;
 

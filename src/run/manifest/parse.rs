@@ -148,6 +148,9 @@ impl<'v> Walk<'v> {
                     for variable in self.variables(value) {
                         self.judge(&variable);
                         let text = self.value(variable.value);
+                        if let Some(text) = text {
+                            self.fits(&variable, text, variable.value.span());
+                        }
                         manifest.vars.extend(variable.name.zip(text.map(str::to_owned)));
                     }
                 }
@@ -250,6 +253,11 @@ impl<'v> Walk<'v> {
         }
         if !has(table, "key", &SECRET_FIELDS) {
             self.report(value.span(), ProblemKind::NoKey);
+        }
+        if let (Some(text), Some(at), false) =
+            (&secret.default, table.get("default"), is_hidden(value))
+        {
+            self.fits(of, text, at.span());
         }
         if table.contains_key("generate") && table.contains_key("default") {
             self.report(value.span(), ProblemKind::GenerateAndDefault);

@@ -6,7 +6,9 @@ use super::{generate::InvalidGenerate, template::TemplateProblem};
 use crate::{
     mistake::{self, text::quoted},
     secret::{InvalidKey, InvalidProfile},
-    variable::{InvalidVariable, pattern::InvalidPattern, refused::RefusedVariable},
+    variable::{
+        InvalidVariable, pattern::InvalidPattern, refused::RefusedVariable, value::MAX_ARG_STRLEN,
+    },
 };
 
 /// One thing that is wrong. None of the texts holds a value.
@@ -97,6 +99,12 @@ pub enum ProblemKind {
     /// A NUL in a value.
     #[error("a variable's value can't hold a NUL")]
     Nul,
+    /// bash would define a function of it.
+    #[error("no value can start with `() {{`: bash would take it for a function")]
+    Function,
+    /// The kernel takes no longer string.
+    #[error("a variable with its value has at most {MAX_ARG_STRLEN} bytes, with its final NUL")]
+    TooLong,
     /// A project name that is empty, too long, or not one line of text.
     #[error("a project's name is one line of 1 to {} bytes", super::PROJECT_MAX_BYTES)]
     Project,

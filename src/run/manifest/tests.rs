@@ -209,6 +209,18 @@ fn two_places_that_look_alike_are_told_once() {
 }
 
 #[test]
+fn a_plain_value_that_no_variable_can_have_is_a_mistake_and_one_at_the_edge_is_none() {
+    let long = |bytes: usize| format!("pds = 1\n[vars]\nAB = '{}'\n", "x".repeat(bytes));
+    assert!(parse(long(131_068)).is_ok());
+    assert_eq!(problems(long(131_069))[0].2, ProblemKind::TooLong.to_string());
+    let of = |secret: &str| {
+        format!("pds = 1\n[secrets]\nA = {{ key = 'a', default = '() {{'{secret} }}\n")
+    };
+    assert_eq!(problems(of("")), [(3, 30, ProblemKind::Function.to_string())]);
+    assert!(parse(of(", deliver = 'hidden'")).is_ok(), "a template may take it");
+}
+
+#[test]
 fn a_line_that_cannot_be_read_hides_no_other() {
     let text =
         "pds = 1\n[secrets]\nA = b\nC = { kee = 'c' }\nC = 'd'\nE = \"e\n[vars]\nPATH = '/x'\n";

@@ -18,6 +18,7 @@ use crate::{
     variable::{
         VariableName,
         refused::{Listed, NOTHING_LIFTED, RefusedVariable, Verdict, judge},
+        value::{BASH_FUNCTION, MAX_ARG_STRLEN},
     },
 };
 
@@ -153,6 +154,16 @@ impl<'v> Walk<'v> {
             return None;
         }
         Some(text)
+    }
+
+    /// Whether `variable` can have the value `text`, which stands at `at`.
+    pub(super) fn fits(&mut self, variable: &Variable<'v>, text: &str, at: Range<usize>) {
+        let name = variable.name.as_ref().map_or("", |name| name.as_str());
+        if text.as_bytes().starts_with(BASH_FUNCTION) {
+            self.report(at, ProblemKind::Function);
+        } else if name.len() + "=".len() + text.len() + "\0".len() > MAX_ARG_STRLEN {
+            self.report(at, ProblemKind::TooLong);
+        }
     }
 
     pub(super) fn choice<T: Copy>(
