@@ -100,7 +100,6 @@ pub(super) const UNLOCKED: &[Case<'static>] = &[
     (0, "GITHUB_ENV=../out/github PDS export --format github c/long >../out/masks"),
     (0, "PDS export --format k8s c/long --output ../out/k8s"),
     (1, "PDS export --format k8s c/long --output ../out/k8s"),
-    (1, "PDS export --format k8s c/large c/long"),
     (1, "PDS export --format docker LONG=c/nul"),
     (1, "PDS export --format json c/bytes"),
     (1, "PDS export --format json c/long >/dev/full"),

@@ -51,7 +51,7 @@ impl Place {
         let nul = self.searcher.plant("nul", b"a\0b", 91_733);
         let function = self.searcher.plant("function", b"() { :; }; ", 104_729);
         let bytes = self.searcher.plant("bytes", b"\xff\xfe", 113_021);
-        let large = self.searcher.plant("large", b"", 1_040_021);
+        let large = self.searcher.plant("large", b"", 181_081);
         let short = self.searcher.plant("credential", b"", 50_929);
         for (name, value) in [
             ("long", &long),
@@ -62,7 +62,8 @@ impl Place {
         ] {
             self.give(name, value);
         }
-        self.give("huge", [&large[..], &long].concat());
+        // More than a value may have; others have 8 MiB of locked memory for all of this.
+        self.give("huge", large.repeat(10));
         for password in ["password", "wrong", "new"] {
             let typed = self.searcher.plant_short(password);
             self.give(password, typed);

@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 251;
 const BELOW: usize = 4;
 const ABOVE: usize = 64;
 /// Processes have numbers too: no length is one of those that begin during a test.
-const PROCESSES: u32 = 20_000;
+const PROCESSES: usize = 10_000;
 
 /// Values that are recognised, as they are and by their length.
 #[derive(Default)]
@@ -35,9 +35,8 @@ impl Searcher {
         self.patterns.plant(name, &piece.repeat(2));
         let mut value = beginning.to_vec();
         value.extend(piece.iter().cycle().take(len - beginning.len()));
-        let as_base64 = len.div_ceil(3) * 4;
-        for (form, len) in [("length", len), ("length as hex", len * 2), ("as base64", as_base64)] {
-            self.lengths.push((format!("{name} {form}"), around(len)));
+        for (form, len) in ["bytes", "hex", "base64"].into_iter().zip(told_by(len)) {
+            self.lengths.push((format!("length of {name} as {form}"), around(len)));
         }
         value
     }
@@ -100,11 +99,19 @@ fn letters(len: usize) -> Vec<u8> {
     random.expose().iter().map(|byte| b'a' + byte % 26).collect()
 }
 
+/// `len`, or less if a process that begins during the test could have a number that tells it.
 fn beside_processes(len: usize, pid: u32) -> usize {
     let begun = usize::try_from(pid).unwrap();
-    let many = usize::try_from(PROCESSES).unwrap();
-    let is_near = |len: usize| len * 2 + ABOVE > begun && len < begun + many * 2;
-    if is_near(len) && !is_near(len - len / 3) { len - len / 3 } else { len }
+    let is_near = |told: usize| (begun..begun + PROCESSES).contains(&told);
+    match told_by(len).into_iter().any(is_near) {
+        true => len / 5 * 4,
+        false => len,
+    }
+}
+
+/// What a length is as bytes, as hex, and as base64.
+fn told_by(len: usize) -> [usize; 3] {
+    [len, len * 2, len.div_ceil(3) * 4]
 }
 
 fn around(len: usize) -> RangeInclusive<u64> {
