@@ -58,6 +58,32 @@ fn check_finds_problems_of_every_kind_at_once() {
 }
 
 #[test]
+fn a_run_that_is_refused_tells_everything_that_check_does() {
+    let sandbox = Sandbox::ready().vault("work");
+    sandbox.set("a", "1").set("denied", "1").pds(["lock", "-p", "work"]).ok();
+    sandbox.config("[acl.default.launcher]\nget = [\"a\", \"b\"]\nset = [\"*\"]\nlist = [\"*\"]\n");
+    let secrets = "[run]\nconflict = \"error\"\n[vars]\nSET = \"x\"\n[secrets]\nA = \"a\"\nB = \"b\"\n\
+                   C = \"denied\"\nD = { key = \"d\", profile = \"work\" }\n";
+    for more in ["", "E = { key = \"e\", profile = \"gone\" }\n"] {
+        sandbox.write_manifest(&format!("{secrets}{more}"));
+        let told = |arguments: &[&str]| {
+            let told = sandbox.pds(arguments).env("SET", "already").done().stdout("").stderr();
+            let not_seen = |line: &&str| !line.contains("not seen while");
+            let mut lines: Vec<_> = told.lines().filter(not_seen).map(str::to_owned).collect();
+            lines.sort();
+            lines.dedup();
+            lines
+        };
+        let check = told(&["check"]);
+        let all = ["`b`", "`denied`", "work", "SET", "is not approved"];
+        let has = |what: &&str| check.iter().any(|line| line.contains(*what));
+        assert!(all.iter().all(has), "{check:#?}");
+        assert_eq!(told(&["run", "--no-prompt", "--", "true"]), check);
+        assert_eq!(told(&["run", "--no-prompt", "--dry-run", "--", "true"]), check);
+    }
+}
+
+#[test]
 fn what_keeps_many_keys_away_is_told_once_with_what_helps() {
     let sandbox = Sandbox::ready();
     let gone: String =

@@ -115,6 +115,11 @@ impl Missing {
         vec![Told::new(message, Some(self.hint()))]
     }
 
+    /// Whether the person was asked, and has said no.
+    pub(super) fn is_declined(&self) -> bool {
+        self.is_declined
+    }
+
     /// The command, where the path can be typed: as text it has escapes for bytes that are
     /// no text, and here for what could act on a terminal.
     fn hint(&self) -> String {

@@ -12,6 +12,7 @@
 pub mod approval;
 pub mod asked;
 pub mod assignment;
+mod besides;
 pub mod environment;
 mod exec;
 pub mod explain;
@@ -42,6 +43,7 @@ use crate::{
 };
 use asked::Asked;
 use assignment::BadOption;
+use besides::with_the_rest;
 use environment::{Entry, Environment, EnvironmentProblem, Sources, TooLarge};
 use explain::{explain, in_lines, inherited_names};
 use look::Look;
@@ -200,10 +202,12 @@ pub fn run(
     let mut asker = Asker::new(home, &passwords);
     let command = options.command.first().map(OsString::as_os_str).unwrap_or_default();
     hint_at_what_the_shell_did(&options.command);
+    let conflicts = || plan.refuse_conflicts(&inherited_names(&plan.inherit(options.clean)));
     if options.dry_run {
-        fetch::check(&plan, &mut asker, command)?;
+        fetch::check(&plan, &mut asker, command)
+            .map_err(|first| with_the_rest(first, &plan, &mut asker, command, conflicts))?;
+        conflicts()?;
         let inherited = inherited_names(&plan.inherit(options.clean));
-        plan.refuse_conflicts(&inherited)?;
         let look = Look::new(&plan, &mut asker, command)?;
         let mut text = in_lines(&explain(&plan, Some(&look), &inherited));
         let words = options.command.iter().map(|word| word.to_string_lossy());
@@ -211,7 +215,8 @@ pub fn run(
         say::print(text.as_bytes()).map_err(RunError::Output)?;
         return Ok(None);
     }
-    let values = fetch::fetch(&plan, &mut asker, command)?;
+    let values = fetch::fetch(&plan, &mut asker, command)
+        .map_err(|first| with_the_rest(first, &plan, &mut asker, command, conflicts))?;
     drop(asker);
     let withheld = exec::withheld(&passwords);
     let prepared = exec::Prepared::new(&plan, &values, options.clean, &withheld, &options.command)?;
@@ -231,7 +236,8 @@ pub fn with_variables<T>(
     command: &OsStr,
     then: impl FnOnce(&[Entry<'_>]) -> T,
 ) -> Result<T, RunError> {
-    let values = fetch::fetch(plan, asker, command)?;
+    let values = fetch::fetch(plan, asker, command)
+        .map_err(|first| with_the_rest(first, plan, asker, command, || Ok(())))?;
     let environment = Environment::bind(Sources {
         inherited: &[],
         inherit: &Inherit::All,
