@@ -105,7 +105,7 @@ fn a_manifest_of_another_owner_is_refused() {
     }
     let sandbox = approved();
     std::os::unix::fs::chown(sandbox.path("w/pds.toml"), Some(65_534), None).unwrap();
-    run(&sandbox, 125, "belongs to another user");
+    run(&sandbox, 125, "belongs to another user\npds: hint: take a copy that is yours");
 }
 
 #[test]

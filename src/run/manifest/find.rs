@@ -93,6 +93,9 @@ impl ManifestError {
         match self {
             Self::NotFound => Some("make one with `pds init`".to_owned()),
             Self::SymbolicLink(_) => Some("name the file itself with `-m`".to_owned()),
+            Self::ForeignOwner(_) => {
+                Some("take a copy that is yours, and read it before you allow it".to_owned())
+            }
             Self::WritableByOthers(path) => {
                 Some(format!("chmod go-w {}", quoted(&path.to_string_lossy())))
             }
