@@ -177,14 +177,7 @@ pub fn parts(made: &Composed) -> Vec<String> {
 fn fate(secret: &Planned, places: &[Place]) -> String {
     let sights = || places.iter().rev().map(|place| place.sight);
     if let Some(sight) = sights().find(|sight| !matches!(sight, Sight::Absent)) {
-        return match sight {
-            Sight::There { .. } => String::new(),
-            Sight::Locked => ", which is locked".to_owned(),
-            Sight::NoVault => ", which has no vault".to_owned(),
-            Sight::Refused(Reason::AccessDenied) => ", which no rule grants".to_owned(),
-            Sight::Refused(reason) => format!(", which is refused: {}", reason.word()),
-            Sight::Absent => String::new(),
-        };
+        return seen(sight);
     }
     match (places.is_empty(), &secret.default, &secret.generate) {
         (true, ..) if secret.required => String::new(),
@@ -193,5 +186,26 @@ fn fate(secret: &Planned, places: &[Place]) -> String {
         (false, None, Some(_)) => ", not there: will be made".to_owned(),
         (false, None, None) if secret.required => ", which is not there".to_owned(),
         (false, None, None) => ", not there: unset".to_owned(),
+    }
+}
+
+fn seen(sight: Sight) -> String {
+    match sight {
+        Sight::There { .. } | Sight::Absent => String::new(),
+        Sight::Locked => ", which is locked".to_owned(),
+        Sight::NoVault => ", which has no vault".to_owned(),
+        Sight::Refused(Reason::AccessDenied) => ", which no rule grants".to_owned(),
+        Sight::Refused(reason) => format!(", which is refused: {}", reason.word()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_has_its_reason() {
+        let refused = seen(Sight::Refused(Reason::VaultDamaged));
+        assert_eq!(refused, ", which is refused: vault-damaged");
     }
 }

@@ -71,7 +71,7 @@ const NO_MESSAGES: [&str; 12] = [
 
 /// What `doctor` says of machines that the tests do not run on, and can't make this one into:
 /// with swap, without a page to lock, with a kernel that has no filters or no clock; and what
-/// no daemon of this version refuses a single key for.
+/// no daemon of this version refuses a single key for. Tests beside them show each in full.
 const NOT_HERE: [&str; 9] = [
     "not a page of locked memory can be had",
     "the kernel takes no filters, and the daemon does not start without",

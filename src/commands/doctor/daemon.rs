@@ -23,10 +23,7 @@ const TRIED_BYTES: usize = 4_096;
 pub(super) fn checks(home: &Home) -> Vec<Check> {
     let mut buffer = match SecureBuffer::new() {
         Ok(buffer) => buffer,
-        Err(_) => {
-            let detail = "not a page of locked memory can be had";
-            return vec![Check::new("secret memory", State::Wrong, detail, RAISE_THE_LIMIT)];
-        }
+        Err(_) => return vec![no_memory()],
     };
     match ask(home, &mut buffer) {
         Ok(Some(status)) => of_daemon(&status),
@@ -103,13 +100,13 @@ fn of_daemon(status: &Status<'_>) -> Vec<Check> {
     ]
 }
 
-fn without_daemon() -> Vec<Check> {
-    let protection = Region::map(TRIED_BYTES, Protection::Plain).map(|region| region.protection());
-    let landlock = match kernel::landlock_version() {
-        Some(_) => Check::ok("Landlock", "the kernel has it"),
-        None => no_landlock(),
-    };
-    let seccomp = match kernel::has_seccomp_filters() {
+fn no_memory() -> Check {
+    let detail = "not a page of locked memory can be had";
+    Check::new("secret memory", State::Wrong, detail, RAISE_THE_LIMIT)
+}
+
+fn seccomp(has_filters: bool) -> Check {
+    match has_filters {
         true => Check::ok("seccomp", "the kernel has it"),
         false => Check::new(
             "seccomp",
@@ -117,13 +114,21 @@ fn without_daemon() -> Vec<Check> {
             "the kernel takes no filters, and the daemon does not start without",
             "use a kernel with CONFIG_SECCOMP_FILTER",
         ),
+    }
+}
+
+fn without_daemon() -> Vec<Check> {
+    let protection = Region::map(TRIED_BYTES, Protection::Plain).map(|region| region.protection());
+    let landlock = match kernel::landlock_version() {
+        Some(_) => Check::ok("Landlock", "the kernel has it"),
+        None => no_landlock(),
     };
     vec![
         memory(protection.map_or(u8::MAX, |protection| protection as u8)),
         limit(kernel::locked_memory_limit_bytes()),
         dumps(kernel::is_dumpable()),
         landlock,
-        seccomp,
+        seccomp(kernel::has_seccomp_filters()),
     ]
 }
 
@@ -175,4 +180,18 @@ fn partial_landlock() -> Check {
 fn no_landlock() -> Check {
     let detail = "the kernel does not keep the daemon inside its folders";
     Check::new("Landlock", State::Degraded, detail, "add landlock to the kernel's `lsm=` list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_daemon_starts_without_is_wrong_and_says_what_helps() {
+        let no_page = "not a page of locked memory can be had";
+        assert_eq!(no_memory().told(), (State::Wrong, no_page, Some(RAISE_THE_LIMIT)));
+        let no_filters = "the kernel takes no filters, and the daemon does not start without";
+        let hint = Some("use a kernel with CONFIG_SECCOMP_FILTER");
+        assert_eq!(seccomp(false).told(), (State::Wrong, no_filters, hint));
+    }
 }

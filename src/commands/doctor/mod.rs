@@ -94,3 +94,11 @@ fn as_json(checks: &[Check]) -> String {
     };
     json_line(&serde_json::json!({ "checks": checks.iter().map(check).collect::<Vec<_>>() }))
 }
+
+#[cfg(test)]
+impl Check {
+    /// All that is told of it, whatever it is printed to.
+    fn told(&self) -> (State, &str, Option<&str>) {
+        (self.state, &self.detail, self.hint.as_deref())
+    }
+}
